@@ -1,0 +1,29 @@
+//! The engine: what daemun does, apart from any wire format and any database.
+//!
+//! It owns accounts, sessions, codes and the policies over them. A caller (the HTTP room, the
+//! command line) asks for one of a closed set of **operations** ([`vocabulary`]) and gets exactly
+//! one of that operation's **outcomes**. What an operation needs of the world (time, chance,
+//! stores, mail) are [`ports`], handed in once; nothing here reads a clock or opens a socket.
+//!
+//! Every operation has three beats: load, decide, commit once. Deciding is a pure function of
+//! state, policy and now ([`session::decide`], [`code::judge`]), so it can be simulated and tested
+//! without a store; committing is one call of a port, guarded by the write itself.
+//!
+//! The other rooms see this one, never the reverse: the engine knows no HTTP, no SQL, no TOML.
+
+pub mod account;
+pub mod address;
+pub mod audit;
+pub mod client;
+pub mod code;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod ids;
+pub mod notice;
+pub mod policy;
+pub mod ports;
+pub mod revocation;
+pub mod seal;
+pub mod session;
+pub mod time;
+pub mod vocabulary;

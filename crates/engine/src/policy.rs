@@ -1,0 +1,144 @@
+//! What a contract asks of the engine: its policy. The contract room reads one out of a file; the
+//! engine obeys it without knowing the file or the wire.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{address::IdentifierKinds, code::CodePolicy, session::RotationPolicy};
+
+/// Everything a contract decides about accounts, sessions, codes and tokens.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The contract's name. Tokens carry it; a token of one contract is worth nothing in another.
+    pub contract: Box<str>,
+    /// Never tell whether an account exists.
+    pub conceal: bool,
+    /// Which identifiers people sign up and log in with.
+    pub identifiers: IdentifierKinds,
+    /// The shortest password taken, in code points.
+    pub password_min: usize,
+    /// Sessions.
+    pub sessions: SessionPolicy,
+    /// Codes.
+    pub codes: CodePolicy,
+    /// What tokens look like.
+    pub tokens: TokenProfile,
+}
+
+/// How long sessions last and how they rotate.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionPolicy {
+    /// When a session ends, however often it is refreshed.
+    pub absolute: Duration,
+    /// The lifetime of refresh tokens where the person asked to stay logged in; the refresh
+    /// token's own lifetime where absent.
+    pub keep: Option<Duration>,
+    /// How forgiving rotation is.
+    pub rotation: RotationPolicy,
+}
+
+/// What the tokens of a contract look like.
+#[derive(Clone, Debug)]
+pub struct TokenProfile {
+    /// The token that passes guards.
+    pub access: TokenSpec,
+    /// The token that gets new ones.
+    pub refresh: TokenSpec,
+}
+
+/// What one kind of token looks like.
+#[derive(Clone, Debug)]
+pub struct TokenSpec {
+    /// Which key signs it.
+    pub key: KeyName,
+    /// With which algorithm.
+    pub algorithm: daemun_token::Algorithm,
+    /// The `typ` member of its header; absent where `None`.
+    pub typ: Option<Box<str>>,
+    /// Whether the header names the key.
+    pub kid: bool,
+    /// How long it lives.
+    pub lifetime: Duration,
+    /// Its claims, in order. The engine's own (`sid`, `gen`, `ctr`) follow them.
+    pub claims: Vec<(Box<str>, ClaimSource)>,
+    /// Whether tokens of this kind are taken that the former back end minted with the same
+    /// secret: they have no session.
+    pub accept_foreign: bool,
+}
+
+/// The keys a token can be signed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyName {
+    /// The team's own secret, shared with its former back end.
+    Legacy,
+    /// The Ed25519 key published in the JWKS.
+    Signing,
+    /// A symmetric key that never leaves daemun, for tokens that daemun alone reads.
+    Internal,
+}
+
+/// Where a claim's value comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClaimSource {
+    /// The file: the same in every token. When verifying, the claim must have this value.
+    Literal(serde_json::Value),
+    /// When the token expires, seconds since the epoch.
+    ExpiresAt,
+    /// When it was issued, seconds since the epoch.
+    IssuedAt,
+    /// Its id, 32 hex digits.
+    TokenId,
+    /// The account's id, a JSON number.
+    AccountId,
+    /// The account's id as a string.
+    AccountIdText,
+    /// The issuer's URL.
+    Issuer,
+    /// The session's id.
+    SessionId,
+}
+
+impl ClaimSource {
+    /// Whether the claim says whom the token speaks of.
+    #[must_use]
+    pub const fn names_subject(&self) -> bool {
+        matches!(self, Self::AccountId | Self::AccountIdText)
+    }
+}
+
+/// The languages messages are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Locale {
+    /// Korean.
+    Ko,
+    /// English.
+    En,
+}
+
+impl Locale {
+    /// Every locale.
+    pub const ALL: [Self; 2] = [Self::Ko, Self::En];
+
+    /// Its language tag.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::Ko => "ko",
+            Self::En => "en",
+        }
+    }
+
+    /// The locale of that language tag.
+    #[must_use]
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|locale| locale.tag() == tag)
+    }
+}
+
+impl fmt::Display for Locale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.tag())
+    }
+}

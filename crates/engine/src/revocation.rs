@@ -1,0 +1,145 @@
+//! Revocations, held in memory so that a guard asks nobody.
+//!
+//! Access tokens verify by signature alone. What must die before its expiry is in this small set:
+//! single sessions, and accounts with "nothing issued before T". An entry is forgotten once no
+//! access token it could concern is still alive, so the set is bounded by the access lifetime.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{AccountId, SessionId},
+    session::RevokeReason,
+    time::Timestamp,
+};
+
+/// What is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokedThing {
+    /// One session.
+    Session(SessionId),
+    /// Whatever was issued to an account before a point in time.
+    AccountBefore(AccountId, Timestamp),
+}
+
+/// One revocation, in the order of the log it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Its place in the log, rising.
+    pub seq: u64,
+    /// What is revoked.
+    pub thing: RevokedThing,
+    /// Why.
+    pub reason: RevokeReason,
+    /// When it may be forgotten.
+    pub until: Timestamp,
+}
+
+/// The set of revocations in force.
+#[derive(Debug, Default)]
+pub struct RevocationSet {
+    entries: RwLock<Entries>,
+    last_seq: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    sessions: HashMap<SessionId, (RevokeReason, Timestamp)>,
+    accounts: HashMap<AccountId, (Timestamp, RevokeReason, Timestamp)>,
+}
+
+impl RevocationSet {
+    /// Takes in what a store committed. Order does not matter, nor does hearing it twice.
+    pub fn apply(&self, revocations: &[Revocation]) {
+        if revocations.is_empty() {
+            return;
+        }
+        let mut entries = self.entries.write().unwrap_or_else(|e| e.into_inner());
+        for revocation in revocations {
+            entries.insert(revocation);
+            self.last_seq.fetch_max(revocation.seq, Ordering::AcqRel);
+        }
+    }
+
+    /// The highest place in the log this set has heard of.
+    #[must_use]
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq.load(Ordering::Acquire)
+    }
+
+    /// Why a token of this session or account is revoked; `None` where it is not.
+    ///
+    /// An account's cut-off is compared with the beginning of the session, which its id tells to
+    /// the millisecond; `issued_at`, whole seconds, serves only tokens that have no session. In
+    /// the very unit of the cut-off a token counts as revoked: better one login too many.
+    #[must_use]
+    pub fn reason(
+        &self,
+        session: Option<SessionId>,
+        account: Option<AccountId>,
+        issued_at: Timestamp,
+    ) -> Option<RevokeReason> {
+        let entries = self.entries.read().unwrap_or_else(|e| e.into_inner());
+        let by_session = session
+            .and_then(|id| entries.sessions.get(&id))
+            .map(|(reason, _)| *reason);
+        let by_account = || {
+            let (before, reason, _) = entries.accounts.get(&account?)?;
+            let begun_before = match session {
+                Some(id) => id.created_millis() <= before.unix_millis(),
+                None => issued_at.unix_seconds() <= before.unix_seconds(),
+            };
+            begun_before.then_some(*reason)
+        };
+        by_session.or_else(by_account)
+    }
+
+    /// Forgets what no living token can concern any more.
+    pub fn forget_expired(&self, now: Timestamp) {
+        let mut entries = self.entries.write().unwrap_or_else(|e| e.into_inner());
+        entries.sessions.retain(|_, (_, until)| *until > now);
+        entries.accounts.retain(|_, (_, _, until)| *until > now);
+    }
+
+    /// How many revocations are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let entries = self.entries.read().unwrap_or_else(|e| e.into_inner());
+        entries.sessions.len() + entries.accounts.len()
+    }
+
+    /// Whether none is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Entries {
+    fn insert(&mut self, revocation: &Revocation) {
+        match revocation.thing {
+            RevokedThing::Session(id) => {
+                self.sessions
+                    .insert(id, (revocation.reason, revocation.until));
+            }
+            RevokedThing::AccountBefore(id, before) => {
+                let entry = self.accounts.entry(id).or_insert((
+                    before,
+                    revocation.reason,
+                    revocation.until,
+                ));
+                if before >= entry.0 {
+                    *entry = (before, revocation.reason, revocation.until.max(entry.2));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Sessions: one row a login, of constant size however often its tokens rotate.
+//!
+//! A refresh token says which session it belongs to and which **generation** of it. Nothing is
+//! kept per token: whether a presented token is the current one, a copy of the one just replaced,
+//! or a stolen old one follows from comparing two numbers ([`decide`]). The successor of a
+//! generation is a pure function of the session row, so every caller who is entitled to it gets
+//! the very same token, byte for byte.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    client::ClientPrint,
+    ids::{AccountId, SessionId},
+    time::Timestamp,
+};
+
+/// Whom a session speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Subject {
+    /// One of our accounts.
+    Account(AccountId),
+    /// A name of the calling back end's own, for which no account need exist.
+    Caller(Box<str>),
+}
+
+impl Subject {
+    /// The account, where the subject is one.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Account(id) => Some(*id),
+            Self::Caller(_) => None,
+        }
+    }
+}
+
+/// One login on one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its id, also the `sid` of its tokens.
+    pub id: SessionId,
+    /// Whom it speaks of.
+    pub subject: Subject,
+    /// The contract it was opened through; its tokens are worth nothing in another.
+    pub contract: Box<str>,
+    /// The current generation; the first is 1.
+    pub generation: u64,
+    /// When the current generation began.
+    pub rotated_at: Timestamp,
+    /// Who began it.
+    pub rotated_by: ClientPrint,
+    /// The generation that was current when a recovery was last granted.
+    pub recovered_at: Option<u64>,
+    /// When the login was.
+    pub created_at: Timestamp,
+    /// How long a refresh token of this session lives.
+    pub idle: Duration,
+    /// When the session ends, whatever its tokens say.
+    pub expires_at: Timestamp,
+    /// When and why it was ended before its time.
+    pub revoked: Option<Revoked>,
+    /// The browser or app, as it called itself at login.
+    pub user_agent: Box<str>,
+    /// The network of the login, as text.
+    pub network: Box<str>,
+}
+
+impl Session {
+    /// When the refresh token of the current generation expires: a lifetime after the last
+    /// rotation, and never after the session's own end.
+    #[must_use]
+    pub fn refresh_expires_at(&self) -> Timestamp {
+        (self.rotated_at + self.idle).min(self.expires_at)
+    }
+
+    /// Whether the session can still be refreshed at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked.is_none() && now < self.refresh_expires_at()
+    }
+}
+
+/// When and why a session was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revoked {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: RevokeReason,
+}
+
+/// Why a session was ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokeReason {
+    /// Its owner logged out.
+    LoggedOut,
+    /// Its owner logged out everywhere.
+    LoggedOutEverywhere,
+    /// Its owner ended it from another session.
+    EndedByOwner,
+    /// An old refresh token was used again: somebody has a copy.
+    Reused,
+    /// The password was changed.
+    PasswordChanged,
+    /// The account was suspended.
+    Suspended,
+    /// The account was withdrawn.
+    Withdrawn,
+    /// An operator ended it.
+    Operator,
+    /// A later login took its place.
+    Replaced,
+}
+
+impl RevokeReason {
+    /// Every reason.
+    pub const ALL: [Self; 9] = [
+        Self::LoggedOut,
+        Self::LoggedOutEverywhere,
+        Self::EndedByOwner,
+        Self::Reused,
+        Self::PasswordChanged,
+        Self::Suspended,
+        Self::Withdrawn,
+        Self::Operator,
+        Self::Replaced,
+    ];
+
+    /// The stable name that stores and logs use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "logged_out",
+            Self::LoggedOutEverywhere => "logged_out_everywhere",
+            Self::EndedByOwner => "ended_by_owner",
+            Self::Reused => "reused",
+            Self::PasswordChanged => "password_changed",
+            Self::Suspended => "suspended",
+            Self::Withdrawn => "withdrawn",
+            Self::Operator => "operator",
+            Self::Replaced => "replaced",
+        }
+    }
+
+    /// The reason of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// How forgiving rotation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RotationPolicy {
+    /// How long after a rotation its own client may present the replaced token again.
+    pub grace: Duration,
+    /// How many generations must pass between two recoveries.
+    pub recovery_gap: u64,
+}
+
+impl Default for RotationPolicy {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(30),
+            recovery_gap: 8,
+        }
+    }
+}
+
+/// What a presented refresh token turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The current one: a new generation began.
+    Rotated,
+    /// A copy of the one just replaced, from the client that replaced it: the same successor.
+    Replayed,
+    /// The one before, late or from elsewhere, once: the same successor. Audited.
+    Recovered,
+    /// Ahead of the store, which lost a write: honoured. Audited.
+    RolledForward,
+    /// An old one again: the session is now revoked. Audited.
+    Reused,
+    /// The session had been revoked before.
+    Revoked(RevokeReason),
+    /// The session is past its end.
+    Expired,
+}
+
+impl Verdict {
+    /// Whether the caller gets a successor.
+    #[must_use]
+    pub const fn grants(self) -> bool {
+        matches!(
+            self,
+            Self::Rotated | Self::Replayed | Self::Recovered | Self::RolledForward
+        )
+    }
+}
+
+/// A presented refresh token, and who presents it when.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented {
+    /// The generation the token names.
+    pub generation: u64,
+    /// Who presents it.
+    pub by: ClientPrint,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Judges `presented` against `session`. Where the verdict changes the session, the change has
+/// been made to `session`, and the caller must commit it together with the verdict or not at all.
+///
+/// Pure: the same state, token, time and policy always give the same verdict.
+pub fn decide(session: &mut Session, presented: Presented, policy: RotationPolicy) -> Verdict {
+    if let Some(revoked) = session.revoked {
+        return Verdict::Revoked(revoked.reason);
+    }
+    if presented.at >= session.expires_at {
+        return Verdict::Expired;
+    }
+    if presented.generation == session.generation {
+        return begin_generation(session, session.generation, presented, Verdict::Rotated);
+    }
+    if presented.generation > session.generation {
+        return begin_generation(
+            session,
+            presented.generation,
+            presented,
+            Verdict::RolledForward,
+        );
+    }
+    if presented.generation + 1 == session.generation {
+        let within_grace = presented.at.since(session.rotated_at) <= policy.grace;
+        if within_grace && presented.by == session.rotated_by {
+            return Verdict::Replayed;
+        }
+        if may_recover(session, policy) {
+            session.recovered_at = Some(session.generation);
+            return Verdict::Recovered;
+        }
+    }
+    session.revoked = Some(Revoked {
+        at: presented.at,
+        reason: RevokeReason::Reused,
+    });
+    Verdict::Reused
+}
+
+fn begin_generation(
+    session: &mut Session,
+    replaced: u64,
+    presented: Presented,
+    verdict: Verdict,
+) -> Verdict {
+    session.generation = replaced.saturating_add(1);
+    session.rotated_at = presented.at;
+    session.rotated_by = presented.by;
+    verdict
+}
+
+fn may_recover(session: &Session, policy: RotationPolicy) -> bool {
+    session
+        .recovered_at
+        .is_none_or(|last| session.generation.saturating_sub(last) >= policy.recovery_gap)
+}

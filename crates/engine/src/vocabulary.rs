@@ -1,0 +1,680 @@
+//! The closed vocabulary contracts are written in: operations, their inputs, their outcomes, and
+//! the values an answer may show.
+//!
+//! The contract room checks files against these tables, so a contract that loads has an answer for
+//! everything that can happen. The engine's own types are richer; each operation's error says
+//! which [`Outcome`] it is.
+
+use std::time::Duration;
+
+/// What a contract's route can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    /// Make an account and send the code that proves its address.
+    SignUp,
+    /// Send that code again.
+    ResendCode,
+    /// Prove the address.
+    VerifyCode,
+    /// Open a session.
+    LogIn,
+    /// Get new tokens for a refresh token.
+    Refresh,
+    /// Say whether a token is good.
+    CheckToken,
+    /// End the session of a refresh token, or of the request.
+    LogOut,
+    /// End every session of the account.
+    LogOutEverywhere,
+    /// Say whether the request is signed in; never an error.
+    Probe,
+    /// Say whom the request is from.
+    WhoAmI,
+    /// List the account's sessions.
+    ListSessions,
+    /// End one of the account's sessions.
+    EndSession,
+}
+
+/// What a request can bring to an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Input {
+    /// An e-mail address or phone number.
+    Identifier,
+    /// A password.
+    Password,
+    /// A display name.
+    Nickname,
+    /// A code that was sent.
+    Code,
+    /// A token: for `refresh` and `log_out` the refresh token, for `check_token` any.
+    Token,
+    /// Whether to stay logged in (a JSON boolean, or `true`/`1`/`Y`/`on` as text).
+    Keep,
+    /// The id of a session.
+    SessionId,
+}
+
+/// How an operation ends, and how a request fails before or beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Outcome {
+    /// It was done.
+    Ok,
+    /// A needed input is absent.
+    MissingField,
+    /// A needed input is there, but empty. Answered as `missing_field` where not stated.
+    BlankField,
+    /// An input is not of the form it must have.
+    InvalidField,
+    /// The address has an account.
+    IdentifierTaken,
+    /// The nickname is another's.
+    NicknameTaken,
+    /// The password is too short, too long or too common.
+    WeakPassword,
+    /// No account has that address.
+    UnknownAccount,
+    /// The password is not the account's.
+    WrongPassword,
+    /// The account's address is not proved yet.
+    Unverified,
+    /// The account is shut out.
+    Suspended,
+    /// The account was given up.
+    Withdrawn,
+    /// The account's address was proved before; no code is needed.
+    AlreadyVerified,
+    /// A code was sent only just now.
+    TooSoon,
+    /// The code is wrong, expired, used up, or there is none.
+    InvalidCode,
+    /// Too many tries from this address or at this account.
+    Throttled,
+    /// More passwords to check than the machine can; try again soon.
+    Busy,
+    /// The request brought no token.
+    MissingToken,
+    /// The header that should bring a token is not of the form it must have.
+    BadHeader,
+    /// The token is malformed, forged, not ours, or of another contract.
+    InvalidToken,
+    /// The token is genuine, and its time is over.
+    Expired,
+    /// The token is genuine, but of the other type.
+    WrongType,
+    /// The token's session was ended.
+    Revoked,
+    /// The token was replaced long ago; its session has been ended now.
+    Reused,
+    /// The token's account is no more.
+    AccountGone,
+    /// There is no such thing, or it is another's.
+    NotFound,
+    /// Nobody is signed in.
+    Anonymous,
+    /// The body is not what its content type says, or a value is of the wrong JSON type.
+    BadRequest,
+    /// The body is larger than is read.
+    TooLarge,
+    /// The body's content type is none that is read here.
+    UnsupportedMediaType,
+    /// The path is there, but not for this method.
+    MethodNotAllowed,
+    /// Another site sent the request with the person's cookies.
+    CrossSite,
+    /// A store cannot answer now.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+/// A value an answer can show. Written `{{name}}` in a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Slot {
+    /// The account's id, a number.
+    AccountId,
+    /// The account's id as text.
+    AccountIdText,
+    /// The e-mail address or null.
+    AccountEmail,
+    /// The phone number or null.
+    AccountPhone,
+    /// The nickname or null.
+    AccountNickname,
+    /// Whether the account is active, a boolean.
+    AccountActive,
+    /// The linked Kakao id or null.
+    AccountKakao,
+    /// When the account was made, RFC 3339.
+    AccountCreatedAt,
+    /// When it last logged in, RFC 3339, or null.
+    AccountLastLogin,
+    /// The session's id.
+    SessionId,
+    /// The access token.
+    Access,
+    /// The refresh token.
+    Refresh,
+    /// Seconds until the access token expires, a number.
+    AccessExpiresIn,
+    /// Seconds until the refresh token expires, a number.
+    RefreshExpiresIn,
+    /// The name, on the wire, of the input that is at fault.
+    Field,
+    /// What is wrong with it, in stable words: `too_short`, `too_long`, `common`, `malformed`.
+    Reason,
+    /// Seconds to wait, a number.
+    RetryAfter,
+    /// The account's sessions, a JSON array of objects.
+    Sessions,
+    /// The path of the request.
+    RequestPath,
+    /// The id of the request, as in the log.
+    RequestId,
+    /// Now, RFC 3339.
+    Now,
+    /// Now, `yyyy-MM-dd HH:mm:ss` in UTC.
+    NowText,
+}
+
+impl Operation {
+    /// Every operation.
+    pub const ALL: [Self; 12] = [
+        Self::SignUp,
+        Self::ResendCode,
+        Self::VerifyCode,
+        Self::LogIn,
+        Self::Refresh,
+        Self::CheckToken,
+        Self::LogOut,
+        Self::LogOutEverywhere,
+        Self::Probe,
+        Self::WhoAmI,
+        Self::ListSessions,
+        Self::EndSession,
+    ];
+
+    /// Its name in contracts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SignUp => "sign_up",
+            Self::ResendCode => "resend_code",
+            Self::VerifyCode => "verify_code",
+            Self::LogIn => "log_in",
+            Self::Refresh => "refresh",
+            Self::CheckToken => "check_token",
+            Self::LogOut => "log_out",
+            Self::LogOutEverywhere => "log_out_everywhere",
+            Self::Probe => "probe",
+            Self::WhoAmI => "who_am_i",
+            Self::ListSessions => "list_sessions",
+            Self::EndSession => "end_session",
+        }
+    }
+
+    /// What it does, for people who read a contract.
+    #[must_use]
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::SignUp => "Make an account; a code goes to its address",
+            Self::ResendCode => "Send the code again",
+            Self::VerifyCode => "Prove the address with the code",
+            Self::LogIn => "Log in",
+            Self::Refresh => "Get new tokens for a refresh token",
+            Self::CheckToken => "Say whether a token is good",
+            Self::LogOut => "Log out here",
+            Self::LogOutEverywhere => "Log out everywhere",
+            Self::Probe => "Say whether the request is signed in",
+            Self::WhoAmI => "Say whom the request is from",
+            Self::ListSessions => "List the sessions of the account",
+            Self::EndSession => "End one session of the account",
+        }
+    }
+
+    /// The inputs a route must take for it.
+    #[must_use]
+    pub const fn required_inputs(self) -> &'static [Input] {
+        match self {
+            Self::SignUp | Self::LogIn => &[Input::Identifier, Input::Password],
+            Self::ResendCode => &[Input::Identifier],
+            Self::VerifyCode => &[Input::Identifier, Input::Code],
+            Self::Refresh | Self::CheckToken => &[Input::Token],
+            Self::EndSession => &[Input::SessionId],
+            Self::LogOut
+            | Self::LogOutEverywhere
+            | Self::Probe
+            | Self::WhoAmI
+            | Self::ListSessions => &[],
+        }
+    }
+
+    /// The inputs a route may take besides.
+    #[must_use]
+    pub const fn optional_inputs(self) -> &'static [Input] {
+        match self {
+            Self::SignUp => &[Input::Nickname],
+            Self::ResendCode => &[Input::Password],
+            Self::LogIn => &[Input::Keep],
+            Self::LogOut => &[Input::Token],
+            _ => &[],
+        }
+    }
+
+    /// Whether a route for it must be guarded.
+    #[must_use]
+    pub const fn needs_guard(self) -> bool {
+        matches!(
+            self,
+            Self::LogOutEverywhere | Self::WhoAmI | Self::ListSessions | Self::EndSession
+        )
+    }
+
+    /// Whether it writes, so that GET must not reach it and another site's request must not.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        !matches!(
+            self,
+            Self::CheckToken | Self::Probe | Self::WhoAmI | Self::ListSessions
+        )
+    }
+
+    /// Its outcomes. `MissingField` and `BlankField` are among them where it has inputs.
+    #[must_use]
+    pub const fn outcomes(self) -> &'static [Outcome] {
+        use Outcome as O;
+        match self {
+            Self::SignUp => &[
+                O::Ok,
+                O::MissingField,
+                O::BlankField,
+                O::InvalidField,
+                O::IdentifierTaken,
+                O::NicknameTaken,
+                O::WeakPassword,
+                O::Throttled,
+                O::Busy,
+            ],
+            Self::ResendCode => &[
+                O::Ok,
+                O::MissingField,
+                O::BlankField,
+                O::UnknownAccount,
+                O::WrongPassword,
+                O::AlreadyVerified,
+                O::TooSoon,
+                O::Throttled,
+                O::Busy,
+            ],
+            Self::VerifyCode => &[
+                O::Ok,
+                O::MissingField,
+                O::BlankField,
+                O::InvalidCode,
+                O::Throttled,
+            ],
+            Self::LogIn => &[
+                O::Ok,
+                O::MissingField,
+                O::BlankField,
+                O::UnknownAccount,
+                O::WrongPassword,
+                O::Unverified,
+                O::Suspended,
+                O::Withdrawn,
+                O::Throttled,
+                O::Busy,
+            ],
+            Self::Refresh => &[
+                O::Ok,
+                O::MissingField,
+                O::BlankField,
+                O::InvalidToken,
+                O::Expired,
+                O::WrongType,
+                O::Revoked,
+                O::Reused,
+                O::AccountGone,
+                O::Unverified,
+                O::Suspended,
+                O::Withdrawn,
+            ],
+            Self::CheckToken => &[
+                O::Ok,
+                O::MissingField,
+                O::BlankField,
+                O::InvalidToken,
+                O::Expired,
+                O::Revoked,
+            ],
+            Self::LogOut => &[
+                O::Ok,
+                O::MissingField,
+                O::BlankField,
+                O::InvalidToken,
+                O::Expired,
+                O::WrongType,
+                O::Revoked,
+            ],
+            Self::Probe => &[O::Ok, O::Anonymous],
+            Self::WhoAmI | Self::ListSessions | Self::LogOutEverywhere => &[O::Ok],
+            Self::EndSession => &[O::Ok, O::MissingField, O::BlankField, O::NotFound],
+        }
+    }
+
+    /// The values its `ok` may show, besides those every answer may.
+    #[must_use]
+    pub const fn ok_slots(self) -> &'static [Slot] {
+        use Slot as S;
+        match self {
+            Self::LogIn | Self::Refresh => &[
+                S::AccountId,
+                S::AccountIdText,
+                S::AccountEmail,
+                S::AccountPhone,
+                S::AccountNickname,
+                S::AccountActive,
+                S::AccountKakao,
+                S::AccountCreatedAt,
+                S::AccountLastLogin,
+                S::SessionId,
+                S::Access,
+                S::Refresh,
+                S::AccessExpiresIn,
+                S::RefreshExpiresIn,
+            ],
+            Self::WhoAmI | Self::Probe => &[
+                S::AccountId,
+                S::AccountIdText,
+                S::AccountEmail,
+                S::AccountPhone,
+                S::AccountNickname,
+                S::AccountActive,
+                S::AccountKakao,
+                S::AccountCreatedAt,
+                S::AccountLastLogin,
+                S::SessionId,
+                S::AccessExpiresIn,
+            ],
+            Self::ListSessions => &[S::SessionId, S::Sessions],
+            Self::LogOut
+            | Self::LogOutEverywhere
+            | Self::EndSession
+            | Self::SignUp
+            | Self::ResendCode
+            | Self::VerifyCode
+            | Self::CheckToken => &[],
+        }
+    }
+}
+
+impl Input {
+    /// Every input.
+    pub const ALL: [Self; 7] = [
+        Self::Identifier,
+        Self::Password,
+        Self::Nickname,
+        Self::Code,
+        Self::Token,
+        Self::Keep,
+        Self::SessionId,
+    ];
+
+    /// Its name in contracts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identifier => "identifier",
+            Self::Password => "password",
+            Self::Nickname => "nickname",
+            Self::Code => "code",
+            Self::Token => "token",
+            Self::Keep => "keep",
+            Self::SessionId => "session_id",
+        }
+    }
+}
+
+impl Outcome {
+    /// How many there are.
+    pub const COUNT: usize = Self::Internal as usize + 1;
+
+    /// Every outcome, in the order of its discriminant.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Ok,
+        Self::MissingField,
+        Self::BlankField,
+        Self::InvalidField,
+        Self::IdentifierTaken,
+        Self::NicknameTaken,
+        Self::WeakPassword,
+        Self::UnknownAccount,
+        Self::WrongPassword,
+        Self::Unverified,
+        Self::Suspended,
+        Self::Withdrawn,
+        Self::AlreadyVerified,
+        Self::TooSoon,
+        Self::InvalidCode,
+        Self::Throttled,
+        Self::Busy,
+        Self::MissingToken,
+        Self::BadHeader,
+        Self::InvalidToken,
+        Self::Expired,
+        Self::WrongType,
+        Self::Revoked,
+        Self::Reused,
+        Self::AccountGone,
+        Self::NotFound,
+        Self::Anonymous,
+        Self::BadRequest,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::MethodNotAllowed,
+        Self::CrossSite,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// What any route can end in, whatever it does.
+    pub const OF_EVERY_ROUTE: &'static [Self] = &[
+        Self::BadRequest,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::MethodNotAllowed,
+        Self::CrossSite,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// What a guard can answer.
+    pub const OF_THE_GUARD: &'static [Self] = &[
+        Self::MissingToken,
+        Self::BadHeader,
+        Self::InvalidToken,
+        Self::Expired,
+        Self::WrongType,
+        Self::Revoked,
+        Self::AccountGone,
+        Self::Unverified,
+        Self::Suspended,
+        Self::Withdrawn,
+    ];
+
+    /// Its name in contracts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::MissingField => "missing_field",
+            Self::BlankField => "blank_field",
+            Self::InvalidField => "invalid_field",
+            Self::IdentifierTaken => "identifier_taken",
+            Self::NicknameTaken => "nickname_taken",
+            Self::WeakPassword => "weak_password",
+            Self::UnknownAccount => "unknown_account",
+            Self::WrongPassword => "wrong_password",
+            Self::Unverified => "unverified",
+            Self::Suspended => "suspended",
+            Self::Withdrawn => "withdrawn",
+            Self::AlreadyVerified => "already_verified",
+            Self::TooSoon => "too_soon",
+            Self::InvalidCode => "invalid_code",
+            Self::Throttled => "throttled",
+            Self::Busy => "busy",
+            Self::MissingToken => "missing_token",
+            Self::BadHeader => "bad_header",
+            Self::InvalidToken => "invalid_token",
+            Self::Expired => "expired",
+            Self::WrongType => "wrong_type",
+            Self::Revoked => "revoked",
+            Self::Reused => "reused",
+            Self::AccountGone => "account_gone",
+            Self::NotFound => "not_found",
+            Self::Anonymous => "anonymous",
+            Self::BadRequest => "bad_request",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::CrossSite => "cross_site",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The outcome of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
+    /// The outcome whose answer serves where this one has none of its own.
+    #[must_use]
+    pub const fn falls_back_to(self) -> Option<Self> {
+        match self {
+            Self::BlankField => Some(Self::MissingField),
+            Self::Reused => Some(Self::Revoked),
+            _ => None,
+        }
+    }
+
+    /// The values its answer may show besides those every answer may; `Ok` is told by the
+    /// operation.
+    #[must_use]
+    pub const fn slots(self) -> &'static [Slot] {
+        match self {
+            Self::MissingField | Self::BlankField => &[Slot::Field],
+            Self::InvalidField | Self::WeakPassword => &[Slot::Field, Slot::Reason],
+            Self::TooSoon | Self::Throttled | Self::Busy | Self::Unavailable => &[Slot::RetryAfter],
+            _ => &[],
+        }
+    }
+}
+
+impl Slot {
+    /// Every slot.
+    pub const ALL: [Self; 22] = [
+        Self::AccountId,
+        Self::AccountIdText,
+        Self::AccountEmail,
+        Self::AccountPhone,
+        Self::AccountNickname,
+        Self::AccountActive,
+        Self::AccountKakao,
+        Self::AccountCreatedAt,
+        Self::AccountLastLogin,
+        Self::SessionId,
+        Self::Access,
+        Self::Refresh,
+        Self::AccessExpiresIn,
+        Self::RefreshExpiresIn,
+        Self::Field,
+        Self::Reason,
+        Self::RetryAfter,
+        Self::Sessions,
+        Self::RequestPath,
+        Self::RequestId,
+        Self::Now,
+        Self::NowText,
+    ];
+
+    /// The values every answer may show.
+    pub const OF_EVERY_ANSWER: &'static [Self] =
+        &[Self::RequestPath, Self::RequestId, Self::Now, Self::NowText];
+
+    /// Its name in contracts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccountId => "account.id",
+            Self::AccountIdText => "account.id_text",
+            Self::AccountEmail => "account.email",
+            Self::AccountPhone => "account.phone",
+            Self::AccountNickname => "account.nickname",
+            Self::AccountActive => "account.active",
+            Self::AccountKakao => "account.linked.kakao",
+            Self::AccountCreatedAt => "account.created_at",
+            Self::AccountLastLogin => "account.last_login",
+            Self::SessionId => "session.id",
+            Self::Access => "access",
+            Self::Refresh => "refresh",
+            Self::AccessExpiresIn => "access.expires_in",
+            Self::RefreshExpiresIn => "refresh.expires_in",
+            Self::Field => "field",
+            Self::Reason => "reason",
+            Self::RetryAfter => "retry_after",
+            Self::Sessions => "sessions",
+            Self::RequestPath => "request.path",
+            Self::RequestId => "request.id",
+            Self::Now => "now",
+            Self::NowText => "now.text",
+        }
+    }
+
+    /// Whether showing it needs the account's record, beyond what a token says.
+    #[must_use]
+    pub const fn needs_account(self) -> bool {
+        matches!(
+            self,
+            Self::AccountEmail
+                | Self::AccountPhone
+                | Self::AccountNickname
+                | Self::AccountActive
+                | Self::AccountKakao
+                | Self::AccountCreatedAt
+                | Self::AccountLastLogin
+        )
+    }
+
+    /// The slot of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|slot| slot.name() == name)
+    }
+}
+
+/// How an operation failed, in the vocabulary of contracts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which outcome.
+    pub outcome: Outcome,
+    /// The input at fault, where one is.
+    pub input: Option<Input>,
+    /// What is wrong with it, in stable words.
+    pub reason: Option<&'static str>,
+    /// How long to wait before another try.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<Outcome> for Failure {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            input: None,
+            reason: None,
+            retry_after: None,
+        }
+    }
+}
