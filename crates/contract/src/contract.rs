@@ -1,0 +1,209 @@
+//! The compiled contract: what the file says, checked and ready to run.
+
+use std::sync::Arc;
+
+use daemun_engine::{
+    policy::{Locale, Policy},
+    vocabulary::{Input, Operation, Outcome},
+};
+
+use crate::{
+    answer::{Answer, Cookie},
+    fault::Faults,
+    input::{InputPlan, Source},
+    path::{Method, PathPattern},
+    read,
+};
+
+/// A contract that has an answer for everything that can happen.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    /// Its name.
+    pub name: Box<str>,
+    /// What it is for, in a sentence.
+    pub summary: Box<str>,
+    /// Its languages; templates are rendered by index into this, the first is the default.
+    pub locales: Vec<Locale>,
+    /// What it asks of the engine.
+    pub policy: Policy,
+    /// Its routes, in the order of the file.
+    pub routes: Vec<Route>,
+    /// What it answers to a request that needs a login and lacks one.
+    pub guard: Option<Guard>,
+    /// The cookies it sets and reads.
+    pub cookies: Vec<Arc<Cookie>>,
+    /// Its own words for mail and text messages.
+    pub messages: Messages,
+    /// What in it is unsafe by nature and switched on, for `doctor`.
+    pub switches: Vec<Switch>,
+}
+
+/// A request that the contract knows, and its answers.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path.
+    pub path: PathPattern,
+    /// Other spellings of the path.
+    pub also_paths: Vec<PathPattern>,
+    /// What it does.
+    pub operation: Operation,
+    /// What it takes, in the order in which what is missing is reported.
+    pub inputs: Vec<InputPlan>,
+    /// Whether the guard looks at its requests first. `probe` asks the guard itself, whatever this
+    /// says, and answers `anonymous` where the guard would refuse.
+    pub guard: GuardMode,
+    /// Whether some answer shows more of the account than a token says.
+    pub needs_account: bool,
+    pub(crate) answers: Answers,
+}
+
+/// Whether the guard looks at a route's requests first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuardMode {
+    /// It must be satisfied.
+    Required,
+    /// What it is shown must be good; nothing need be shown.
+    IfPresent,
+    /// It is not asked.
+    Off,
+}
+
+/// What stands before routes that need a login.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// Where the access token may stand; the first that is present wins.
+    pub sources: Vec<Source>,
+    pub(crate) answers: Answers,
+}
+
+/// An answer for every outcome; those that cannot happen share that of `internal`.
+#[derive(Clone, Debug)]
+pub(crate) struct Answers {
+    pub(crate) by_outcome: Vec<Arc<Answer>>,
+    pub(crate) by_field: Vec<(Outcome, Input, Arc<Answer>)>,
+    pub(crate) internal: Arc<Answer>,
+}
+
+impl Answers {
+    fn find(&self, outcome: Outcome, field: Option<Input>) -> &Answer {
+        let own = field.and_then(|field| {
+            self.by_field
+                .iter()
+                .find(|(o, i, _)| (*o, *i) == (outcome, field))
+                .map(|(.., answer)| answer)
+        });
+        own.or_else(|| self.by_outcome.get(outcome as usize))
+            .unwrap_or(&self.internal)
+    }
+}
+
+/// A contract's own words for what people are told by mail or text message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Messages(pub Vec<Message>);
+
+/// Words for one kind of notice in one language. `{{code}}` and `{{minutes}}` stand for the values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The name of the notice's content.
+    pub content: Box<str>,
+    /// The language.
+    pub locale: Locale,
+    /// The subject of the mail, where the contract has its own.
+    pub subject: Option<Box<str>>,
+    /// The text of the mail.
+    pub text: Option<Box<str>>,
+    /// The text message.
+    pub sms: Option<Box<str>>,
+}
+
+/// Something that is unsafe by nature and switched on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// Its name in the file.
+    pub name: Box<str>,
+    /// Its line.
+    pub line: usize,
+    /// What follows from it.
+    pub meaning: Box<str>,
+}
+
+impl Contract {
+    /// Reads a contract. `file_name` is for messages only.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(source: &str, file_name: &str) -> Result<Self, Faults> {
+        read::contract(source, file_name)
+    }
+
+    /// A table of its routes that a front-end developer understands.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        String::new()
+    }
+
+    /// Its OpenAPI 3.1 document.
+    #[must_use]
+    pub fn openapi(&self, server_url: &str) -> serde_json::Value {
+        serde_json::json!({"openapi": "3.1.0", "servers": [{"url": server_url}]})
+    }
+
+    /// The index of the locale that answers an `Accept-Language` header best.
+    #[must_use]
+    pub fn locale_index(&self, accept_language: Option<&str>) -> usize {
+        let _ = accept_language;
+        0
+    }
+}
+
+impl Route {
+    /// The answer to `outcome`; `field` is the input at fault, where one is. There always is one.
+    #[must_use]
+    pub fn answer(&self, outcome: Outcome, field: Option<Input>) -> &Answer {
+        self.answers.find(outcome, field)
+    }
+
+    /// All its paths, the chief one first.
+    pub fn paths(&self) -> impl Iterator<Item = &PathPattern> {
+        std::iter::once(&self.path).chain(&self.also_paths)
+    }
+
+    /// Whether it reads a cookie as an input or sets one: another site's request must not reach it.
+    /// (A guard may read cookies besides: [`Guard::reads_cookies`].)
+    #[must_use]
+    pub fn touches_cookies(&self) -> bool {
+        let reads = |plan: &InputPlan| plan.sources.iter().any(Source::is_cookie);
+        self.inputs.iter().any(reads)
+            || self
+                .answers
+                .by_outcome
+                .iter()
+                .any(|answer| !answer.cookies.is_empty())
+    }
+}
+
+impl Guard {
+    /// The answer to `outcome`. There always is one.
+    #[must_use]
+    pub fn answer(&self, outcome: Outcome) -> &Answer {
+        self.answers.find(outcome, None)
+    }
+
+    /// Whether it takes the access token from a cookie.
+    #[must_use]
+    pub fn reads_cookies(&self) -> bool {
+        self.sources.iter().any(Source::is_cookie)
+    }
+}
+
+impl Messages {
+    /// The contract's own words for that notice in that language.
+    #[must_use]
+    pub fn find(&self, content: &str, locale: Locale) -> Option<&Message> {
+        self.0
+            .iter()
+            .find(|message| &*message.content == content && message.locale == locale)
+    }
+}
