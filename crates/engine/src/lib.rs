@@ -12,18 +12,28 @@
 //! The other rooms see this one, never the reverse: the engine knows no HTTP, no SQL, no TOML.
 
 pub mod account;
+mod account_cache;
 pub mod address;
 pub mod audit;
 pub mod client;
 pub mod code;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod engine;
 pub mod ids;
+mod keys;
+pub mod limits;
 pub mod notice;
+pub mod operations;
+pub mod password;
 pub mod policy;
 pub mod ports;
 pub mod revocation;
 pub mod seal;
 pub mod session;
 pub mod time;
+mod tokens;
 pub mod vocabulary;
+
+pub use engine::{Caller, Engine, Parts, Realm, StartError};
+pub use keys::{KeyView, KeysError};

@@ -14,6 +14,9 @@ pub struct Policy {
     pub contract: Box<str>,
     /// Never tell whether an account exists.
     pub conceal: bool,
+    /// At login, say that an account is not active before looking at the password, as some
+    /// back ends do. Tells more than it should; never together with `conceal`.
+    pub status_first: bool,
     /// Which identifiers people sign up and log in with.
     pub identifiers: IdentifierKinds,
     /// The shortest password taken, in code points.

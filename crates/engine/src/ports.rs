@@ -76,6 +76,10 @@ pub trait Accounts: Send + Sync {
     /// Sends a code: keeps its hash, kills the one before, puts the message into the outbox.
     async fn send_code(&self, code: NewCode) -> Stored<CodeSent>;
 
+    /// Puts a message to an account's owner into the outbox, under the same gap and cap as codes,
+    /// which it counts towards: asking in somebody's name must not flood them.
+    async fn notify(&self, notice: NewNotice) -> Stored<CodeSent>;
+
     /// Presents a code. A right one is used up, proves the address and makes an unverified account
     /// active; a wrong one costs a try.
     async fn redeem_code(&self, attempt: CodeAttempt) -> Stored<CodeRedeemed>;
@@ -162,6 +166,24 @@ pub struct NewCode {
     /// How codes are sent and live.
     pub policy: CodePolicy,
     /// The message that carries it.
+    pub message: OutgoingMessage,
+    /// When.
+    pub now: Timestamp,
+    /// Through which contract, and from where.
+    pub origin: Origin,
+}
+
+/// A message that carries no code.
+pub struct NewNotice {
+    /// To the owner of which account.
+    pub account: AccountId,
+    /// The key of the address it goes to.
+    pub target: String,
+    /// What the audit trail calls it.
+    pub kind: AuditKind,
+    /// How often messages are sent.
+    pub policy: CodePolicy,
+    /// The message.
     pub message: OutgoingMessage,
     /// When.
     pub now: Timestamp,

@@ -1,0 +1,465 @@
+//! The engine itself: what all operations share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use aws_lc_rs::hmac;
+use daemun_token::{Algorithm, KeyError, SigningKey};
+use zeroize::Zeroizing;
+
+use crate::{
+    account::Account,
+    account_cache::AccountCache,
+    audit::{AuditEvent, AuditKind},
+    client::Client,
+    ids::{AccountId, SessionId},
+    keys::{KeyRing, KeySchedule, KeyView, KeysError},
+    limits::Limits,
+    password::Hasher,
+    policy::{KeyName, Locale, Policy, TokenSpec},
+    ports::{
+        Accounts, Clock, Entropy, KeyStore, NoEntropy, Origin, Sessions, Store, StoreError, Upkeep,
+    },
+    revocation::{Revocation, RevocationSet},
+    seal::{MasterKey, SealError, Sealer},
+    time::Timestamp,
+    tokens::{SpecKeys, TokenMachine},
+};
+
+/// What the engine is made of.
+pub struct Parts {
+    /// Where accounts, sessions, keys and the rest are kept.
+    pub store: Arc<dyn Store>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// The password pool.
+    pub hasher: Hasher,
+    /// The limits on guessing and flooding.
+    pub limits: Limits,
+    /// The installation's master key.
+    pub master: MasterKey,
+    /// The team's own secret, where there is one.
+    pub legacy_secret: Option<Zeroizing<Vec<u8>>>,
+    /// The URL this installation is known by: `iss` of its tokens.
+    pub issuer: String,
+    /// The name people know the service by; no password may be it.
+    pub service_name: String,
+    /// How long a signing key signs.
+    pub signing_key_age: Duration,
+    /// The contracts' policies.
+    pub policies: Vec<Policy>,
+}
+
+/// Why the engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A contract signs with the team's secret, and there is none.
+    #[error(
+        "contract `{contract}` signs with the team's own secret, and none is given: set DAEMUN_LEGACY_SECRET, or DAEMUN_LEGACY_SECRET_FILE, or `secrets.legacy` in the configuration"
+    )]
+    NoLegacySecret {
+        /// Which contract.
+        contract: Box<str>,
+    },
+    /// A key does not fit its algorithm.
+    #[error("contract `{contract}`: {source}")]
+    Key {
+        /// Which contract.
+        contract: Box<str>,
+        /// Why.
+        source: KeyError,
+    },
+    /// A contract asks for a key that cannot serve its algorithm.
+    #[error("contract `{contract}`: key `{key}` cannot sign with {algorithm}")]
+    Mismatch {
+        /// Which contract.
+        contract: Box<str>,
+        /// Which key.
+        key: &'static str,
+        /// The algorithm asked for.
+        algorithm: Algorithm,
+    },
+    /// The signing keys could not be had.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No sealer.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+/// A contract as the engine sees it: its policy, and what mints and verifies its tokens.
+pub struct Realm {
+    policy: Policy,
+    tokens: RwLock<Arc<TokenMachine>>,
+}
+
+impl Realm {
+    /// The contract's policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(crate) fn tokens(&self) -> Arc<TokenMachine> {
+        Arc::clone(&self.tokens.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Who asks, and in which language.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The client.
+    pub client: Client,
+    /// The language of messages to the person.
+    pub locale: Locale,
+}
+
+/// daemun's engine. One per process; shared by everything that serves requests.
+pub struct Engine {
+    pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) sessions: Arc<dyn Sessions>,
+    pub(crate) upkeep: Arc<dyn Upkeep>,
+    pub(crate) key_store: Arc<dyn KeyStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) hasher: Hasher,
+    pub(crate) limits: Limits,
+    pub(crate) cache: AccountCache,
+    pub(crate) revocations: RevocationSet,
+    pub(crate) service_name: String,
+    pub(crate) print_key: hmac::Key,
+    pub(crate) code_key: hmac::Key,
+    pub(crate) outbox_sealer: Sealer,
+    key_sealer: Sealer,
+    jti_key: hmac::Key,
+    internal_secret: Zeroizing<[u8; 32]>,
+    legacy_secret: Option<Zeroizing<Vec<u8>>>,
+    issuer: String,
+    schedule: KeySchedule,
+    /// How long the longest access token of any contract lives.
+    horizon: Duration,
+    ring: RwLock<KeyRing>,
+    realms: BTreeMap<Box<str>, Arc<Realm>>,
+}
+
+impl Engine {
+    /// Starts the engine: loads the signing keys (making them where there are none) and the
+    /// revocations in force.
+    ///
+    /// # Errors
+    /// Why it cannot start, in words that say what to mend.
+    pub async fn start(parts: Parts) -> Result<Self, StartError> {
+        let now = parts.clock.now();
+        let store = parts.store;
+        let master = &parts.master;
+        let key_sealer = master.sealer("signing keys")?;
+        let ring = KeyRing::load(&*store, &key_sealer, &*parts.entropy, now).await?;
+        let horizon = parts
+            .policies
+            .iter()
+            .map(|policy| policy.tokens.access.lifetime)
+            .max()
+            .unwrap_or_default();
+        let mut engine = Self {
+            accounts: store.clone(),
+            sessions: store.clone(),
+            upkeep: store.clone(),
+            key_store: store,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            hasher: parts.hasher,
+            limits: parts.limits,
+            cache: AccountCache::default(),
+            revocations: RevocationSet::default(),
+            service_name: parts.service_name,
+            print_key: master.hmac("client prints"),
+            code_key: master.hmac("codes"),
+            outbox_sealer: master.sealer("outbox")?,
+            key_sealer,
+            jti_key: master.hmac("token ids"),
+            internal_secret: master.derive("internal tokens"),
+            legacy_secret: parts.legacy_secret,
+            issuer: parts.issuer,
+            schedule: KeySchedule {
+                active_for: parts.signing_key_age,
+                verify_for: horizon + Duration::from_secs(3600),
+            },
+            horizon,
+            ring: RwLock::new(ring),
+            realms: BTreeMap::new(),
+        };
+        for policy in parts.policies {
+            let tokens = RwLock::new(Arc::new(engine.token_machine(&policy)?));
+            engine
+                .realms
+                .insert(policy.contract.clone(), Arc::new(Realm { policy, tokens }));
+        }
+        engine.sync_revocations().await?;
+        Ok(engine)
+    }
+
+    /// The contract of that name.
+    #[must_use]
+    pub fn realm(&self, contract: &str) -> Option<Arc<Realm>> {
+        self.realms.get(contract).cloned()
+    }
+
+    /// The URL this installation is known by.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Now, by the engine's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The JWKS document: the public keys that verify our access tokens.
+    #[must_use]
+    pub fn jwks(&self) -> String {
+        self.ring().jwks()
+    }
+
+    /// The signing keys in use.
+    #[must_use]
+    pub fn keys(&self) -> Vec<KeyView> {
+        self.ring().views()
+    }
+
+    /// Moves the signing keys on where they are due, or at once where `force`. Returns whether
+    /// anything changed.
+    ///
+    /// # Errors
+    /// Where the store or the keys fail.
+    pub async fn tend_keys(&self, force: bool) -> Result<bool, KeysError> {
+        let now = self.clock.now();
+        let ring = KeyRing::load(&*self.key_store, &self.key_sealer, &*self.entropy, now).await?;
+        let mut due = ring.due(self.schedule, force, now);
+        let mut changed = false;
+        let mut current = ring;
+        if !due.is_nothing() {
+            // Forcing needs a next key to move to; where there was none yet, one round makes it.
+            let rounds = 1 + usize::from(
+                force
+                    && !current
+                        .views()
+                        .iter()
+                        .any(|key| key.state == crate::ports::KeyState::Next),
+            );
+            for _ in 0..rounds {
+                changed |= due
+                    .carry_out(
+                        &current,
+                        &*self.key_store,
+                        &self.key_sealer,
+                        &*self.entropy,
+                        now,
+                    )
+                    .await?;
+                current =
+                    KeyRing::load(&*self.key_store, &self.key_sealer, &*self.entropy, now).await?;
+                due = current.due(self.schedule, force, now);
+            }
+        }
+        let differs = current.views() != self.keys();
+        if differs {
+            self.use_keys(current).map_err(|error| match error {
+                StartError::Keys(error) => error,
+                _ => KeysError::Contended,
+            })?;
+        }
+        Ok(changed || differs)
+    }
+
+    /// Takes in what other processes committed to the store: revocations, changed accounts, keys.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn sync(&self) -> Result<(), KeysError> {
+        self.cache.clear();
+        self.sync_revocations().await?;
+        self.tend_keys(false).await?;
+        Ok(())
+    }
+
+    /// Does a little housekeeping.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn purge(&self, retention: &crate::ports::Retention) -> Result<u64, StoreError> {
+        let now = self.clock.now();
+        self.revocations.forget_expired(now);
+        self.upkeep.purge(now, retention).await
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.upkeep.ping().await
+    }
+
+    /// How many revocations are held in memory.
+    #[must_use]
+    pub fn revocations_held(&self) -> usize {
+        self.revocations.len()
+    }
+
+    pub(crate) const fn horizon(&self) -> Duration {
+        self.horizon
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], NoEntropy> {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn applied(&self, revocations: &[Revocation]) {
+        self.revocations.apply(revocations);
+        for revocation in revocations {
+            if let crate::revocation::RevokedThing::AccountBefore(id, _) = revocation.thing {
+                self.cache.forget(id);
+            }
+        }
+    }
+
+    /// The account of that id, from memory where it is there.
+    pub(crate) async fn load_account(
+        &self,
+        id: AccountId,
+    ) -> Result<Option<Arc<Account>>, StoreError> {
+        if let Some(account) = self.cache.get(id) {
+            return Ok(Some(account));
+        }
+        let epoch = self.cache.epoch();
+        let Some(account) = self.accounts.account(id).await? else {
+            return Ok(None);
+        };
+        let account = Arc::new(account);
+        self.cache.keep(epoch, &account);
+        Ok(Some(account))
+    }
+
+    /// Adds to the audit trail what no other fact carries. A store that fails here fails the
+    /// operation: what cannot be audited is not decided.
+    pub(crate) async fn record(
+        &self,
+        kind: AuditKind,
+        origin: Origin,
+        about: (Option<AccountId>, Option<SessionId>),
+        detail: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let event = AuditEvent {
+            at: now,
+            kind,
+            contract: origin.contract,
+            account: about.0,
+            session: about.1,
+            network: origin.network,
+            detail: Some(detail.into()),
+        };
+        self.upkeep.record(event).await
+    }
+
+    async fn sync_revocations(&self) -> Result<(), StoreError> {
+        let after = self.revocations.last_seq();
+        let news = self
+            .sessions
+            .revocations_after(after, self.clock.now())
+            .await?;
+        self.applied(&news);
+        Ok(())
+    }
+
+    fn ring(&self) -> KeyRing {
+        self.ring
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn use_keys(&self, ring: KeyRing) -> Result<(), StartError> {
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
+        for realm in self.realms.values() {
+            let machine = Arc::new(self.token_machine(&realm.policy)?);
+            *realm.tokens.write().unwrap_or_else(PoisonError::into_inner) = machine;
+        }
+        Ok(())
+    }
+
+    fn token_machine(&self, policy: &Policy) -> Result<TokenMachine, StartError> {
+        let access = self.keys_for(policy, &policy.tokens.access)?;
+        let refresh = self.keys_for(policy, &policy.tokens.refresh)?;
+        Ok(TokenMachine::new(
+            policy,
+            &self.issuer,
+            &self.jti_key,
+            access,
+            refresh,
+        ))
+    }
+
+    fn keys_for(&self, policy: &Policy, spec: &TokenSpec) -> Result<SpecKeys, StartError> {
+        let contract = || policy.contract.clone();
+        let mismatch = |key| StartError::Mismatch {
+            contract: contract(),
+            key,
+            algorithm: spec.algorithm,
+        };
+        let hmac_key = |secret: &[u8]| {
+            let key = SigningKey::hmac(spec.algorithm, None, secret);
+            let key = key.map_err(|source| StartError::Key {
+                contract: contract(),
+                source,
+            })?;
+            Ok(SpecKeys {
+                verifying: vec![key.verifying_key()],
+                signing: Arc::new(key),
+            })
+        };
+        match spec.key {
+            KeyName::Legacy if spec.algorithm.is_symmetric() => {
+                let secret = self.legacy_secret.as_ref();
+                hmac_key(secret.ok_or_else(|| StartError::NoLegacySecret {
+                    contract: contract(),
+                })?)
+            }
+            KeyName::Internal if spec.algorithm == Algorithm::Hs256 => {
+                hmac_key(self.internal_secret.as_ref())
+            }
+            KeyName::Signing if spec.algorithm == Algorithm::EdDsa => {
+                let ring = self.ring();
+                let signing = ring.active().ok_or(KeysError::Contended)?;
+                Ok(SpecKeys {
+                    signing,
+                    verifying: ring.verifying(),
+                })
+            }
+            KeyName::Legacy => Err(mismatch("legacy")),
+            KeyName::Internal => Err(mismatch("internal")),
+            KeyName::Signing => Err(mismatch("signing")),
+        }
+    }
+}
+
+impl Caller {
+    pub(crate) fn origin(&self, realm: &Realm) -> Origin {
+        Origin {
+            contract: realm.policy.contract.clone(),
+            network: Some(self.client.network().to_string().into()),
+        }
+    }
+}

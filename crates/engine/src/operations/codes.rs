@@ -1,0 +1,292 @@
+//! Proving an address: sending its code again, and presenting it.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    account::Status,
+    address::Identifier,
+    audit::AuditKind,
+    code::{CodePurpose, PlainCode},
+    engine::{Caller, Engine, Realm},
+    limits::Scope,
+    operations::Trouble,
+    password::Candidate,
+    ports::{CodeAttempt, CodeRedeemed, CodeSent},
+    time::Timestamp,
+    vocabulary::{Failure, Outcome},
+};
+
+/// Asks for the code again.
+#[derive(Clone, Copy)]
+pub struct ResendCode<'a> {
+    /// The address.
+    pub identifier: &'a str,
+    /// The password, where the contract asks for it.
+    pub password: Option<&'a str>,
+}
+
+/// Why no code was sent again.
+#[derive(Debug, thiserror::Error)]
+pub enum ResendCodeError {
+    /// No account has that address.
+    #[error("no account has that address")]
+    UnknownAccount,
+    /// The password is wrong.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// The address was proved before.
+    #[error("the address was proved before")]
+    AlreadyVerified,
+    /// One was sent only just now, or too many today.
+    #[error("a code was sent only just now")]
+    TooSoon {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Too many tries.
+    #[error("too many tries")]
+    Throttled {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// No fault of the caller's.
+    #[error(transparent)]
+    Trouble(Trouble),
+}
+
+impl From<&ResendCodeError> for Failure {
+    fn from(error: &ResendCodeError) -> Self {
+        match error {
+            ResendCodeError::UnknownAccount => Outcome::UnknownAccount.into(),
+            ResendCodeError::WrongPassword => Outcome::WrongPassword.into(),
+            ResendCodeError::AlreadyVerified => Outcome::AlreadyVerified.into(),
+            ResendCodeError::TooSoon { retry_after } => Self {
+                retry_after: Some(*retry_after),
+                ..Outcome::TooSoon.into()
+            },
+            ResendCodeError::Throttled { retry_after } => Self {
+                retry_after: Some(*retry_after),
+                ..Outcome::Throttled.into()
+            },
+            ResendCodeError::Trouble(trouble) => trouble.into(),
+        }
+    }
+}
+
+/// Presents a code.
+#[derive(Clone, Copy)]
+pub struct VerifyCode<'a> {
+    /// The address it was sent to.
+    pub identifier: &'a str,
+    /// The code.
+    pub code: &'a str,
+}
+
+/// Why an address was not proved.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyCodeError {
+    /// Wrong, expired, used up, or there was none.
+    #[error("the code is wrong or dead")]
+    InvalidCode,
+    /// Too many tries.
+    #[error("too many tries")]
+    Throttled {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// No fault of the caller's.
+    #[error(transparent)]
+    Trouble(Trouble),
+}
+
+impl From<&VerifyCodeError> for Failure {
+    fn from(error: &VerifyCodeError) -> Self {
+        match error {
+            VerifyCodeError::InvalidCode => Outcome::InvalidCode.into(),
+            VerifyCodeError::Throttled { retry_after } => Self {
+                retry_after: Some(*retry_after),
+                ..Outcome::Throttled.into()
+            },
+            VerifyCodeError::Trouble(trouble) => trouble.into(),
+        }
+    }
+}
+
+impl Engine {
+    /// Sends the code again; the one before is dead then.
+    ///
+    /// Under a contract that conceals, everything but being throttled ends in `Ok`.
+    ///
+    /// # Errors
+    /// Why none was sent.
+    pub async fn resend_code(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        input: ResendCode<'_>,
+    ) -> Result<(), ResendCodeError> {
+        match self.resend(realm, caller, input).await {
+            Err(
+                ResendCodeError::UnknownAccount
+                | ResendCodeError::WrongPassword
+                | ResendCodeError::AlreadyVerified
+                | ResendCodeError::TooSoon { .. },
+            ) if realm.policy().conceal => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn resend(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        input: ResendCode<'_>,
+    ) -> Result<(), ResendCodeError> {
+        let now = self.clock.now();
+        let throttled = |t: crate::limits::Throttled| ResendCodeError::Throttled {
+            retry_after: t.retry_after,
+        };
+        let attempt = self
+            .limits
+            .begin(Scope::SendCode, None, caller.client.address, now)
+            .map_err(throttled)?;
+        let identifier = Identifier::parse(input.identifier, realm.policy().identifiers).ok();
+        let found = match &identifier {
+            Some(identifier) => self.accounts.account_by_identifier(identifier).await?,
+            None => None,
+        };
+        let (account, stored) = found.unzip();
+        if let Some(password) = input.password {
+            let key = identifier.as_ref().map(Identifier::key);
+            let guess = self
+                .limits
+                .begin(Scope::Login, key.as_deref(), caller.client.address, now)
+                .map_err(throttled)?;
+            let checked = match Candidate::parse(password) {
+                Ok(candidate) => {
+                    self.hasher
+                        .verify(candidate, stored, self.random()?)
+                        .await?
+                        .matches
+                }
+                Err(_) => false,
+            };
+            match (&account, checked) {
+                (Some(_), true) => guess.succeeded(),
+                (Some(_), false) => {
+                    guess.failed();
+                    return Err(ResendCodeError::WrongPassword);
+                }
+                (None, _) => guess.failed(),
+            }
+        }
+        attempt.succeeded();
+        let (Some(account), Some(identifier)) = (account, identifier) else {
+            self.withheld(realm, caller, None, "unknown", now).await?;
+            return Err(ResendCodeError::UnknownAccount);
+        };
+        if account.status != Status::Unverified {
+            self.withheld(realm, caller, Some(account.id), "verified", now)
+                .await?;
+            return Err(ResendCodeError::AlreadyVerified);
+        }
+        match self
+            .send_confirmation(realm, caller, account.id, &identifier, now)
+            .await
+        {
+            Ok(CodeSent::Sent) => Ok(()),
+            Ok(CodeSent::Wait(retry_after)) => Err(ResendCodeError::TooSoon { retry_after }),
+            Err(trouble) => Err(ResendCodeError::Trouble(trouble)),
+        }
+    }
+
+    /// Writes what sending a code would have written, so that neither the trail nor the time
+    /// taken tells the cases apart.
+    async fn withheld(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        account: Option<crate::ids::AccountId>,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), crate::ports::StoreError> {
+        self.record(
+            AuditKind::CodeWithheld,
+            caller.origin(realm),
+            (account, None),
+            why,
+            now,
+        )
+        .await
+    }
+
+    /// Proves an address by the code sent to it. An account that was unverified is active then.
+    ///
+    /// # Errors
+    /// Why it was not proved. An unknown address and a wrong code are the same.
+    pub async fn verify_code(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        input: VerifyCode<'_>,
+    ) -> Result<(), VerifyCodeError> {
+        let now = self.clock.now();
+        let identifier = Identifier::parse(input.identifier, realm.policy().identifiers).ok();
+        let key = identifier.as_ref().map(Identifier::key);
+        let attempt = self
+            .limits
+            .begin(Scope::VerifyCode, None, caller.client.address, now)
+            .map_err(|t| VerifyCodeError::Throttled {
+                retry_after: t.retry_after,
+            })?;
+        let found = match &identifier {
+            Some(identifier) => self.accounts.account_by_identifier(identifier).await?,
+            None => None,
+        };
+        let (Some((account, _)), Some(target)) = (found, key) else {
+            attempt.failed();
+            self.record(
+                AuditKind::CodeRefused,
+                caller.origin(realm),
+                (None, None),
+                "unknown",
+                now,
+            )
+            .await?;
+            return Err(VerifyCodeError::InvalidCode);
+        };
+        let purpose = CodePurpose::ConfirmAddress;
+        let redeemed = self
+            .accounts
+            .redeem_code(CodeAttempt {
+                account: account.id,
+                purpose,
+                hash: PlainCode::presented(input.code).hash(
+                    &self.code_key,
+                    account.id,
+                    purpose,
+                    &target,
+                ),
+                target,
+                now,
+                origin: caller.origin(realm),
+            })
+            .await?;
+        self.cache.forget(account.id);
+        match redeemed {
+            CodeRedeemed::Proved => {
+                attempt.succeeded();
+                Ok(())
+            }
+            CodeRedeemed::Refused => {
+                attempt.failed();
+                Err(VerifyCodeError::InvalidCode)
+            }
+        }
+    }
+
+    /// Forgets what is remembered of an account that changed.
+    pub(crate) fn account_changed(&self, account: &Arc<crate::account::Account>) {
+        self.cache.forget(account.id);
+    }
+}

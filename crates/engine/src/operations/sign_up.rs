@@ -1,0 +1,291 @@
+//! Signing up: an account that cannot be used yet, and the code that will change that.
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+
+use crate::{
+    account::Status,
+    address::{Identifier, InvalidAddress},
+    audit::AuditKind,
+    code::{CodePolicy, CodePurpose, PlainCode},
+    engine::{Caller, Engine, Realm},
+    ids::AccountId,
+    limits::Scope,
+    notice::{Content, Notice},
+    operations::Trouble,
+    password::{NewPassword, Rules, Weak},
+    ports::{
+        CodeSent, NewAccount, NewCode, NewNotice, NoEntropy, Origin, OutgoingMessage, Registered,
+    },
+    time::Timestamp,
+    vocabulary::{Failure, Input, Outcome},
+};
+
+/// The longest nickname, in code points.
+const LONGEST_NICKNAME: usize = 50;
+
+/// A sign-up.
+#[derive(Clone, Copy)]
+pub struct SignUp<'a> {
+    /// The address.
+    pub identifier: &'a str,
+    /// The password.
+    pub password: &'a str,
+    /// The display name.
+    pub nickname: Option<&'a str>,
+}
+
+/// Why nobody was signed up.
+#[derive(Debug, thiserror::Error)]
+pub enum SignUpError {
+    /// The address is none, or not of a kind asked for.
+    #[error(transparent)]
+    InvalidIdentifier(InvalidAddress),
+    /// The nickname is empty, too long, or holds control characters.
+    #[error("not a nickname")]
+    InvalidNickname,
+    /// The password is too weak.
+    #[error("the password is too weak")]
+    WeakPassword(Weak),
+    /// The address has an account. Never said by a contract that conceals.
+    #[error("the address is taken")]
+    IdentifierTaken,
+    /// The nickname is another's.
+    #[error("the nickname is taken")]
+    NicknameTaken,
+    /// Too many sign-ups from this address.
+    #[error("too many sign-ups")]
+    Throttled {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// No fault of the caller's.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+}
+
+impl From<&SignUpError> for Failure {
+    fn from(error: &SignUpError) -> Self {
+        match error {
+            SignUpError::InvalidIdentifier(_) => Self {
+                input: Some(Input::Identifier),
+                reason: Some("malformed"),
+                ..Outcome::InvalidField.into()
+            },
+            SignUpError::InvalidNickname => Self {
+                input: Some(Input::Nickname),
+                reason: Some("malformed"),
+                ..Outcome::InvalidField.into()
+            },
+            SignUpError::WeakPassword(weak) => Self {
+                input: Some(Input::Password),
+                reason: Some(weak.reason()),
+                ..Outcome::WeakPassword.into()
+            },
+            SignUpError::IdentifierTaken => Outcome::IdentifierTaken.into(),
+            SignUpError::NicknameTaken => Outcome::NicknameTaken.into(),
+            SignUpError::Throttled { retry_after } => Self {
+                retry_after: Some(*retry_after),
+                ..Outcome::Throttled.into()
+            },
+            SignUpError::Trouble(trouble) => trouble.into(),
+        }
+    }
+}
+
+impl Engine {
+    /// Makes an account and sends the code that proves its address.
+    ///
+    /// Under a contract that conceals, an address that has an account ends just the same: its
+    /// owner is told by mail, or, where the account was never verified, gets a new code, and the
+    /// password last given counts.
+    ///
+    /// # Errors
+    /// Why nobody was signed up.
+    pub async fn sign_up(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        input: SignUp<'_>,
+    ) -> Result<(), SignUpError> {
+        let now = self.clock.now();
+        let policy = realm.policy();
+        let identifier = Identifier::parse(input.identifier, policy.identifiers)
+            .map_err(SignUpError::InvalidIdentifier)?;
+        let nickname = input.nickname.map(nickname).transpose()?;
+        let password = self.new_password(input.password, policy.password_min, &identifier)?;
+        let attempt = self
+            .limits
+            .begin(Scope::SignUp, None, caller.client.address, now)
+            .map_err(|throttled| SignUpError::Throttled {
+                retry_after: throttled.retry_after,
+            })?;
+        let hash = self.hasher.hash(password, self.random()?).await?;
+        let registered = self
+            .accounts
+            .register(NewAccount {
+                identifier: identifier.clone(),
+                nickname: nickname.clone(),
+                password: hash.clone(),
+                status: Status::Unverified,
+                code: Some(self.code_for_new_account(realm, caller, &identifier, now)?),
+                now,
+                origin: caller.origin(realm),
+            })
+            .await?;
+        attempt.succeeded();
+        match registered {
+            Registered::Created(_) => Ok(()),
+            Registered::NicknameTaken => Err(SignUpError::NicknameTaken),
+            Registered::IdentifierTaken(_) if !policy.conceal => Err(SignUpError::IdentifierTaken),
+            Registered::IdentifierTaken(id) => {
+                if self.accounts.replace_unverified(id, hash, nickname).await? {
+                    self.send_confirmation(realm, caller, id, &identifier, now)
+                        .await?;
+                } else {
+                    self.tell_already_registered(realm, caller, id, &identifier, now)
+                        .await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn new_password(
+        &self,
+        text: &str,
+        min_code_points: usize,
+        identifier: &Identifier,
+    ) -> Result<NewPassword, SignUpError> {
+        let forbidden = [self.service_name.as_str(), identifier.as_str()];
+        let rules = Rules {
+            min_code_points,
+            forbidden: &forbidden,
+        };
+        NewPassword::parse(text, &rules).map_err(SignUpError::WeakPassword)
+    }
+
+    /// Sends the code that proves an account's address, unless one was sent only just now.
+    pub(crate) async fn send_confirmation(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        account: AccountId,
+        identifier: &Identifier,
+        now: Timestamp,
+    ) -> Result<CodeSent, Trouble> {
+        let make = self.code_for_new_account(realm, caller, identifier, now)?;
+        Ok(self.accounts.send_code(make(account)).await?)
+    }
+
+    /// Draws the code and seals its message now; what binds it to the account follows when the
+    /// account's id is known.
+    fn code_for_new_account(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        identifier: &Identifier,
+        now: Timestamp,
+    ) -> Result<Box<dyn FnOnce(AccountId) -> NewCode + Send>, Trouble> {
+        let policy = realm.policy();
+        let draft = CodeDraft {
+            code: PlainCode::draw(&policy.codes, || -> Result<u8, NoEntropy> {
+                let [byte] = self.random()?;
+                Ok(byte)
+            })?,
+            key: self.code_key.clone(),
+            target: identifier.key(),
+            policy: policy.codes.clone(),
+            now,
+            origin: caller.origin(realm),
+        };
+        let content = Content::ConfirmAddress {
+            code: draft.code.expose().to_owned(),
+            minutes: policy.codes.lifetime.as_secs().div_ceil(60),
+        };
+        let notice = Notice::to(identifier, caller.locale, &policy.contract, content);
+        let message = self.outgoing(&notice, now + policy.codes.lifetime)?;
+        Ok(Box::new(move |account| draft.bind(account, message)))
+    }
+
+    pub(crate) fn outgoing(
+        &self,
+        notice: &Notice,
+        useless_after: Timestamp,
+    ) -> Result<OutgoingMessage, Trouble> {
+        let sealed = notice
+            .seal(&self.outbox_sealer, &*self.entropy)
+            .map_err(|_| Trouble::Internal("a message could not be sealed"))?;
+        Ok(OutgoingMessage {
+            sealed,
+            useless_after,
+        })
+    }
+
+    async fn tell_already_registered(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        account: AccountId,
+        identifier: &Identifier,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        let policy = realm.policy();
+        let notice = Notice::to(
+            identifier,
+            caller.locale,
+            &policy.contract,
+            Content::AlreadyRegistered,
+        );
+        let message = self.outgoing(&notice, now + Duration::from_secs(86_400))?;
+        let notice = NewNotice {
+            account,
+            target: identifier.key(),
+            kind: AuditKind::SignUpRepeated,
+            policy: policy.codes.clone(),
+            message,
+            now,
+            origin: caller.origin(realm),
+        };
+        self.accounts.notify(notice).await?;
+        Ok(())
+    }
+}
+
+/// A code that is not yet bound to an account.
+struct CodeDraft {
+    code: PlainCode,
+    key: hmac::Key,
+    target: String,
+    policy: CodePolicy,
+    now: Timestamp,
+    origin: Origin,
+}
+
+impl CodeDraft {
+    fn bind(self, account: AccountId, message: OutgoingMessage) -> NewCode {
+        let purpose = CodePurpose::ConfirmAddress;
+        NewCode {
+            account,
+            purpose,
+            hash: self.code.hash(&self.key, account, purpose, &self.target),
+            target: self.target,
+            policy: self.policy,
+            message,
+            now: self.now,
+            origin: self.origin,
+        }
+    }
+}
+
+pub(super) fn nickname(text: &str) -> Result<Box<str>, SignUpError> {
+    use unicode_normalization::UnicodeNormalization;
+    let text: String = text.trim().nfc().collect();
+    let sound = !text.is_empty()
+        && text.chars().count() <= LONGEST_NICKNAME
+        && !text.chars().any(char::is_control);
+    sound
+        .then(|| text.into())
+        .ok_or(SignUpError::InvalidNickname)
+}
