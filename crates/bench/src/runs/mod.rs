@@ -1,0 +1,82 @@
+//! The runs, one module per question.
+
+mod guard;
+mod idle;
+mod one_token;
+mod refresh;
+mod session_size;
+mod slowloris;
+mod survival;
+mod token;
+
+use clap::ValueEnum;
+
+use crate::findings::Findings;
+use crate::{Result, Scale};
+
+/// A benchmark by its name on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Run {
+    /// The token layer against the bare primitives.
+    Token,
+    /// Start and memory of the idle server.
+    Idle,
+    /// Processor time of a refresh against the floor.
+    Refresh,
+    /// Latency of refreshes on a disk that is slow to flush.
+    RefreshSlowDisk,
+    /// Processor time of a guarded request against the floor.
+    Guard,
+    /// A session's size on disk over many rotations.
+    SessionSize,
+    /// One token presented by many at once (S1).
+    OneToken,
+    /// Crashes under load (S3).
+    Kill,
+    /// Orderly ends under load (S13).
+    Drain,
+    /// Clients that send a byte at a time (S11).
+    Slowloris,
+}
+
+impl Run {
+    pub fn all() -> Vec<Self> {
+        Self::value_variants().to_vec()
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Token => "token layer",
+            Self::Idle => "idle server",
+            Self::Refresh => "refresh",
+            Self::RefreshSlowDisk => "refresh on a slow disk",
+            Self::Guard => "guarded request",
+            Self::SessionSize => "session size",
+            Self::OneToken => "one token, many callers",
+            Self::Kill => "kill -9 under load",
+            Self::Drain => "SIGTERM under load",
+            Self::Slowloris => "slowloris",
+        }
+    }
+
+    /// Runs it on a runtime of one thread: the rest of the machine belongs to the server.
+    pub fn start(self, scale: Scale, findings: &mut Findings) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            match self {
+                Self::Token => token::run(),
+                Self::Idle => idle::run(findings).await,
+                Self::Refresh => refresh::against_floor(scale, findings).await,
+                Self::RefreshSlowDisk => refresh::on_slow_disk(scale, findings).await,
+                Self::Guard => guard::run(scale, findings).await,
+                Self::SessionSize => session_size::run(findings).await,
+                Self::OneToken => one_token::run(scale, findings).await,
+                Self::Kill => survival::run(survival::Ending::Kill, scale, findings).await,
+                Self::Drain => survival::run(survival::Ending::Drain, scale, findings).await,
+                Self::Slowloris => slowloris::run(scale, findings).await,
+            }
+        })
+    }
+}
