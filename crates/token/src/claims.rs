@@ -19,36 +19,34 @@ impl Claims {
 
     /// A string member; `None` if it is absent or not a string.
     #[must_use]
+    #[inline]
     pub fn get_str(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.string
+        self.0.string(name)
     }
 
     /// A whole number. `1.0` and `"1"` are not whole numbers here.
     #[must_use]
     pub fn get_i64(&self, name: &str) -> Option<i64> {
-        let value = self.0.get(name)?;
-        if value.shape == Shape::Integer {
-            value.json.parse().ok()
-        } else {
-            None
-        }
+        self.integer(name)?.parse().ok()
     }
 
     /// A whole number that is not negative.
     #[must_use]
     pub fn get_u64(&self, name: &str) -> Option<u64> {
-        let value = self.0.get(name)?;
-        if value.shape == Shape::Integer {
-            value.json.parse().ok()
-        } else {
-            None
+        self.integer(name)?.parse().ok()
+    }
+
+    fn integer(&self, name: &str) -> Option<&str> {
+        match self.0.get(name)? {
+            (Shape::Integer, digits) => Some(digits),
+            _ => None,
         }
     }
 
     /// `true` or `false`.
     #[must_use]
     pub fn get_bool(&self, name: &str) -> Option<bool> {
-        match self.0.get(name)?.shape {
+        match self.0.get(name)?.0 {
             Shape::True => Some(true),
             Shape::False => Some(false),
             _ => None,
@@ -58,13 +56,17 @@ impl Claims {
     /// Any member, built as a value.
     #[must_use]
     pub fn get_value(&self, name: &str) -> Option<Value> {
-        serde_json::from_str(self.0.get(name)?.json).ok()
+        match self.0.get(name)? {
+            (Shape::String, text) => Some(text.into()),
+            (_, json) => serde_json::from_str(json).ok(),
+        }
     }
 
     /// Whether the member is there, `null` included.
     #[must_use]
+    #[inline]
     pub fn contains(&self, name: &str) -> bool {
-        self.0.get(name).is_some()
+        self.0.contains(name)
     }
 
     /// When the token ends, in Unix seconds: the first whole second at which it is over. `None` if the claim is
@@ -93,15 +95,16 @@ impl Claims {
 
     /// A NumericDate (RFC 7519 §2) rounded up to a whole second, which keeps every comparison with a whole-second
     /// clock exact. `Ok(None)` if absent, `Err` if it is not a number or is negative.
+    #[inline]
     pub(crate) fn time(&self, name: &'static str) -> Result<Option<i64>, NotATime> {
-        let Some(value) = self.0.get(name) else {
-            return Ok(None);
-        };
-        match value.shape {
-            Shape::Integer | Shape::Decimal if !value.json.starts_with('-') => {
-                Ok(Some(whole_seconds(value.json)))
+        match self.0.get(name) {
+            None => Ok(None),
+            Some((shape @ (Shape::Integer | Shape::Decimal), number))
+                if !number.starts_with('-') =>
+            {
+                Ok(Some(whole_seconds(shape, number)))
             }
-            _ => Err(NotATime),
+            Some(_) => Err(NotATime),
         }
     }
 }
@@ -109,13 +112,17 @@ impl Claims {
 /// The member is there and is no NumericDate.
 pub(crate) struct NotATime;
 
-fn whole_seconds(number: &str) -> i64 {
-    number.parse().unwrap_or_else(|_| {
-        // A float-to-integer cast saturates, which is what a time beyond all calendars should do.
-        number
-            .parse::<f64>()
-            .map_or(i64::MAX, |seconds| seconds.ceil() as i64)
-    })
+#[inline]
+fn whole_seconds(shape: Shape, number: &str) -> i64 {
+    if shape == Shape::Integer && number.len() <= 18 {
+        return number
+            .bytes()
+            .fold(0, |seconds, digit| seconds * 10 + i64::from(digit & 0x0f));
+    }
+    // A float-to-integer cast saturates, which is what a time beyond all calendars should do.
+    number
+        .parse::<f64>()
+        .map_or(i64::MAX, |seconds| seconds.ceil() as i64)
 }
 
 /// Names no member: claims are personal data.

@@ -22,37 +22,29 @@ impl Header {
         if object.names().any(|name| REFUSED.contains(&name)) {
             return Err(Malformed::Header);
         }
-        if ["alg", "kid", "typ"]
-            .into_iter()
-            .filter_map(|name| object.get(name))
-            .any(|value| value.string.is_none())
-        {
+        let is_wrong = |name| object.contains(name) && object.string(name).is_none();
+        if ["alg", "kid", "typ"].into_iter().any(is_wrong) || !object.contains("alg") {
             return Err(Malformed::Header);
         }
-        object.get("alg").ok_or(Malformed::Header)?;
         Ok(Self(object))
     }
 
     /// The algorithm it names; any text.
     #[must_use]
     pub fn alg(&self) -> &str {
-        self.text("alg").unwrap_or_default()
+        self.0.string("alg").unwrap_or_default()
     }
 
     /// The key it names; any text.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
-        self.text("kid")
+        self.0.string("kid")
     }
 
     /// The type it names; any text.
     #[must_use]
     pub fn typ(&self) -> Option<&str> {
-        self.text("typ")
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.string
+        self.0.string("typ")
     }
 }
 

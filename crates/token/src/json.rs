@@ -3,6 +3,11 @@
 //! It exists for two reasons: JSON parsers keep the last of two members with one name, and two parsers that choose
 //! differently are an attack; and building a tree of values costs more than the MAC it was protected by. The
 //! scanner checks everything, copies nothing, and leaves nested values as text for `serde_json` to build if asked.
+//! The plain objects that nearly all tokens hold have a quicker way of their own, in [`flat`].
+
+mod flat;
+
+use std::ops::Range;
 
 use crate::{MAX_TOKEN_BYTES, Malformed};
 
@@ -18,6 +23,8 @@ pub(crate) struct Object {
     text: String,
     json_len: usize,
     members: Vec<Member>,
+    /// The hints of all names together: a name whose bit is not set is not there.
+    names: u64,
 }
 
 /// Positions fit: the text is at most twice [`MAX_TOKEN_BYTES`].
@@ -30,10 +37,10 @@ struct Span {
 #[derive(Clone, Copy)]
 struct Member {
     name: Span,
+    /// The JSON of the value; for a string, what is between the quotes, unescaped.
     value: Span,
-    /// For a string: what is between the quotes, unescaped.
-    content: Span,
     shape: Shape,
+    hint: u8,
 }
 
 /// What a value is, as far as it can be told without building it.
@@ -50,16 +57,6 @@ pub(crate) enum Shape {
     Nested,
 }
 
-/// One member as it is handed out.
-#[derive(Clone, Copy)]
-pub(crate) struct Value<'a> {
-    pub(crate) shape: Shape,
-    /// The JSON of the value.
-    pub(crate) json: &'a str,
-    /// The text, if it is a string.
-    pub(crate) string: Option<&'a str>,
-}
-
 impl Object {
     pub(crate) fn from_bytes(bytes: Vec<u8>) -> Result<Self, Malformed> {
         Self::parse(String::from_utf8(bytes).map_err(|_| Malformed::Utf8)?)
@@ -69,19 +66,17 @@ impl Object {
         if text.len() > MAX_TOKEN_BYTES {
             return Err(Malformed::TooLong);
         }
-        let mut scanner = Scanner {
-            json: &text,
-            at: 0,
-            unescaped: String::new(),
+        let (members, names, unescaped) = match flat::scan(text.as_bytes()) {
+            Some((members, names)) => (members, names, String::new()),
+            None => Scanner::scan(text.as_bytes())?,
         };
-        let members = scanner.document()?;
-        let unescaped = scanner.unescaped;
         let json_len = text.len();
         text.push_str(&unescaped);
         Ok(Self {
             text,
             json_len,
             members,
+            names,
         })
     }
 
@@ -89,15 +84,38 @@ impl Object {
         self.text.get(..self.json_len).unwrap_or_default()
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<Value<'_>> {
-        let member = self
-            .members
-            .iter()
-            .find(|member| self.slice(member.name) == name)?;
-        Some(Value {
-            shape: member.shape,
-            json: self.slice(member.value),
-            string: (member.shape == Shape::String).then(|| self.slice(member.content)),
+    #[inline]
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// The text of a string.
+    #[inline]
+    pub(crate) fn string(&self, name: &str) -> Option<&str> {
+        let member = self.find(name)?;
+        if member.shape == Shape::String {
+            Some(self.slice(member.value))
+        } else {
+            None
+        }
+    }
+
+    /// What a value is; and its JSON, but for a string, which is given as its text.
+    #[inline]
+    pub(crate) fn get(&self, name: &str) -> Option<(Shape, &str)> {
+        let member = self.find(name)?;
+        Some((member.shape, self.slice(member.value)))
+    }
+
+    #[inline]
+    fn find(&self, name: &str) -> Option<&Member> {
+        let hint = hint(name.as_bytes());
+        if self.names & 1 << hint == 0 {
+            return None;
+        }
+        self.members.iter().find(|member| {
+            member.hint == hint
+                && self.text.as_bytes().get(member.name.range()) == Some(name.as_bytes())
         })
     }
 
@@ -106,203 +124,250 @@ impl Object {
     }
 
     fn slice(&self, span: Span) -> &str {
-        self.text
-            .get(usize::from(span.start)..usize::from(span.end))
-            .unwrap_or_default()
+        self.text.get(span.range()).unwrap_or_default()
     }
 }
 
+impl Span {
+    /// Nothing is cut off: see [`Span`].
+    #[inline(always)]
+    fn new(start: usize, end: usize) -> Self {
+        Self {
+            start: start as u16,
+            end: end as u16,
+        }
+    }
+
+    fn range(self) -> Range<usize> {
+        usize::from(self.start)..usize::from(self.end)
+    }
+}
+
+/// Six bits of a name. Equal names have equal hints; most different names do not.
+#[inline(always)]
+fn hint(name: &[u8]) -> u8 {
+    let (first, last) = match name {
+        [] => (0, 0),
+        [only] => (*only, *only),
+        [first, .., last] => (*first, *last),
+    };
+    let length = name.len() as u8;
+    (length
+        .wrapping_mul(7)
+        .wrapping_add(first)
+        .wrapping_add(last.wrapping_mul(5)))
+        & 63
+}
+
+/// The scanner for every object there can be. Its functions take the position they start from and give the one they
+/// came to, rather than keep it: it then stays in a register.
 struct Scanner<'a> {
-    json: &'a str,
-    at: usize,
+    json: &'a [u8],
     unescaped: String,
 }
 
-impl Scanner<'_> {
-    fn document(&mut self) -> Result<Vec<Member>, Malformed> {
-        self.skip_space();
-        self.expect(b'{')?;
-        let members = self.members(1)?;
-        self.skip_space();
-        if self.at == self.json.len() {
-            Ok(members)
+/// A value: what it is, its content if it is a string, or else its JSON, and where it ends.
+type Scanned = (Shape, Span, usize);
+
+impl<'a> Scanner<'a> {
+    /// The members, the hints of their names, and the strings that had to be unescaped.
+    fn scan(json: &'a [u8]) -> Result<(Vec<Member>, u64, String), Malformed> {
+        let mut scanner = Self {
+            json,
+            unescaped: String::new(),
+        };
+        let mut members = Vec::with_capacity(12);
+        let start = scanner.expect(scanner.space(0), b'{')?;
+        let (names, end) = scanner.members(start, 1, &mut members)?;
+        if scanner.space(end) == json.len() {
+            Ok((members, names, scanner.unescaped))
         } else {
             Err(Malformed::Json)
         }
     }
 
-    /// The members of an object whose brace has been read, with its closing brace.
-    fn members(&mut self, depth: u8) -> Result<Vec<Member>, Malformed> {
-        let mut members = Vec::with_capacity(if depth == 1 { 12 } else { 0 });
-        let mut seen = 0_u64;
-        self.skip_space();
-        if self.take(b'}') {
-            return Ok(members);
+    /// The members of an object whose brace has been read, and the closing brace.
+    fn members(
+        &mut self,
+        at: usize,
+        depth: u8,
+        members: &mut Vec<Member>,
+    ) -> Result<(u64, usize), Malformed> {
+        let mut names = 0;
+        let mut at = self.space(at);
+        if self.peek(at) == Some(b'}') {
+            return Ok((names, at + 1));
         }
         loop {
-            self.expect(b'"')?;
-            let name = self.string()?;
-            let bit = self.fingerprint(name);
-            if seen & bit != 0 && members.len() < FEW && self.is_among(name, &members) {
+            let (name, end) = self.string(self.expect(at, b'"')?)?;
+            let hint = hint(self.slice(name));
+            if names & 1 << hint != 0 && members.len() < FEW && self.is_among(name, members) {
                 return Err(Malformed::Duplicate);
             }
-            seen |= bit;
-            self.skip_space();
-            self.expect(b':')?;
-            self.skip_space();
-            let start = self.at;
-            let (shape, content) = self.value(depth)?;
+            names |= 1 << hint;
+            let start = self.space(self.expect(self.space(end), b':')?);
+            let (shape, value, end) = self.value(start, depth)?;
             members.push(Member {
                 name,
-                value: span(start, self.at),
-                content,
+                value,
                 shape,
+                hint,
             });
-            self.skip_space();
-            match self.next() {
-                Some(b',') => self.skip_space(),
+            at = self.space(end);
+            match self.peek(at) {
+                Some(b',') => at = self.space(at + 1),
                 Some(b'}') => break,
                 _ => return Err(Malformed::Json),
             }
         }
-        if members.len() > FEW && self.repeats(&members) {
+        if members.len() > FEW && self.repeats(members) {
             return Err(Malformed::Duplicate);
         }
-        Ok(members)
+        Ok((names, at + 1))
     }
 
-    fn value(&mut self, depth: u8) -> Result<(Shape, Span), Malformed> {
-        let start = self.at;
-        let shape = match self.next() {
-            Some(b'"') => return Ok((Shape::String, self.string()?)),
-            Some(b'-' | b'0'..=b'9') => self.number(start)?,
-            Some(b't') => self.word("rue", Shape::True)?,
-            Some(b'f') => self.word("alse", Shape::False)?,
-            Some(b'n') => self.word("ull", Shape::Null)?,
-            Some(b'{') => {
-                self.members(deeper(depth)?)?;
-                Shape::Nested
+    #[inline(always)]
+    fn value(&mut self, at: usize, depth: u8) -> Result<Scanned, Malformed> {
+        match self.peek(at) {
+            Some(b'"') => {
+                let (content, end) = self.string(at + 1)?;
+                Ok((Shape::String, content, end))
             }
-            Some(b'[') => {
-                self.array(deeper(depth)?)?;
-                Shape::Nested
-            }
-            _ => return Err(Malformed::Json),
-        };
-        Ok((shape, span(start, start)))
-    }
-
-    fn array(&mut self, depth: u8) -> Result<(), Malformed> {
-        self.skip_space();
-        if self.take(b']') {
-            return Ok(());
-        }
-        loop {
-            self.value(depth)?;
-            self.skip_space();
-            match self.next() {
-                Some(b',') => self.skip_space(),
-                Some(b']') => return Ok(()),
-                _ => return Err(Malformed::Json),
-            }
-        }
-    }
-
-    /// A string whose opening quote has been read, with its closing one.
-    fn string(&mut self) -> Result<Span, Malformed> {
-        let start = self.at;
-        self.skip_plain();
-        match self.next() {
-            Some(b'"') => Ok(span(start, self.at - 1)),
-            Some(b'\\') => self.escaped_string(start),
+            Some(b'-' | b'0'..=b'9') => self.number(at),
+            Some(b't') => self.word(at, b"true", Shape::True),
+            Some(b'f') => self.word(at, b"false", Shape::False),
+            Some(b'n') => self.word(at, b"null", Shape::Null),
+            Some(b'{' | b'[') => self.nested(at, depth),
             _ => Err(Malformed::Json),
         }
     }
 
-    /// The rare string with a backslash, the first of which has just been read.
-    fn escaped_string(&mut self, start: usize) -> Result<Span, Malformed> {
+    #[inline(never)]
+    fn nested(&mut self, at: usize, depth: u8) -> Result<Scanned, Malformed> {
+        if depth == MAX_DEPTH {
+            return Err(Malformed::TooDeep);
+        }
+        let end = if self.peek(at) == Some(b'{') {
+            self.members(at + 1, depth + 1, &mut Vec::new())?.1
+        } else {
+            self.array(at + 1, depth + 1)?
+        };
+        Ok((Shape::Nested, Span::new(at, end), end))
+    }
+
+    /// The values of an array whose bracket has been read, and the closing bracket.
+    fn array(&mut self, at: usize, depth: u8) -> Result<usize, Malformed> {
+        let mut at = self.space(at);
+        if self.peek(at) == Some(b']') {
+            return Ok(at + 1);
+        }
         loop {
-            self.at += 1;
-            self.skip_plain();
-            match self.next() {
-                Some(b'"') => break,
-                Some(b'\\') => {}
+            let (_, _, end) = self.value(at, depth)?;
+            at = self.space(end);
+            match self.peek(at) {
+                Some(b',') => at = self.space(at + 1),
+                Some(b']') => return Ok(at + 1),
                 _ => return Err(Malformed::Json),
             }
         }
-        let quoted = self.json.get(start - 1..self.at).ok_or(Malformed::Json)?;
-        let content: String = serde_json::from_str(quoted).map_err(|_| Malformed::Json)?;
+    }
+
+    /// A string whose opening quote has been read, and the closing one.
+    #[inline(always)]
+    fn string(&mut self, start: usize) -> Result<(Span, usize), Malformed> {
+        let end = self.plain(start);
+        match self.peek(end) {
+            Some(b'"') => Ok((Span::new(start, end), end + 1)),
+            Some(b'\\') => self.escaped_string(start, end),
+            _ => Err(Malformed::Json),
+        }
+    }
+
+    /// The rare string with backslashes, of which the first is at `at`.
+    #[cold]
+    fn escaped_string(&mut self, start: usize, mut at: usize) -> Result<(Span, usize), Malformed> {
+        while self.peek(at) == Some(b'\\') {
+            at = self.plain(at + 2);
+        }
+        let end = self.expect(at, b'"')?;
+        let quoted = self.json.get(start - 1..end).ok_or(Malformed::Json)?;
+        let content: String = serde_json::from_slice(quoted).map_err(|_| Malformed::Json)?;
         let from = self.json.len() + self.unescaped.len();
         self.unescaped.push_str(&content);
-        Ok(span(from, from + content.len()))
+        Ok((Span::new(from, from + content.len()), end))
     }
 
     /// Runs over characters that stand for themselves in a string, eight at a time where there are eight.
-    fn skip_plain(&mut self) {
-        let rest = self.json.as_bytes().get(self.at..).unwrap_or_default();
-        let (words, tail) = rest.as_chunks::<8>();
-        for word in words {
+    #[inline(always)]
+    fn plain(&self, mut at: usize) -> usize {
+        while let Some(word) = self.json.get(at..).and_then(<[u8]>::first_chunk) {
             let special = special_bytes(u64::from_le_bytes(*word));
             if special != 0 {
-                self.at += (special.trailing_zeros() / 8) as usize;
-                return;
+                return at + (special.trailing_zeros() / 8) as usize;
             }
-            self.at += 8;
+            at += 8;
         }
-        self.at += tail
-            .iter()
-            .take_while(|&&byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
-            .count();
+        while matches!(self.peek(at), Some(byte) if byte >= 0x20 && byte != b'"' && byte != b'\\') {
+            at += 1;
+        }
+        at
     }
 
-    /// A number whose first character has been read.
-    fn number(&mut self, start: usize) -> Result<Shape, Malformed> {
-        self.at = start;
-        self.take(b'-');
-        if !self.take(b'0') {
-            self.digits()?;
+    #[inline(always)]
+    fn number(&self, start: usize) -> Result<Scanned, Malformed> {
+        let digits_from = start + usize::from(self.peek(start) == Some(b'-'));
+        let end = match self.peek(digits_from) {
+            Some(b'0') => digits_from + 1,
+            _ => self.digits(digits_from)?,
+        };
+        if end - start > 18 || matches!(self.peek(end), Some(b'.' | b'e' | b'E')) {
+            return self.unusual_number(start, end);
         }
+        Ok((Shape::Integer, Span::new(start, end), end))
+    }
+
+    /// A number with a fraction or an exponent, or one that is very long. It must be finite: `1e400` is a number by
+    /// the grammar and infinite to everyone who reads it.
+    #[cold]
+    fn unusual_number(&self, start: usize, mut at: usize) -> Result<Scanned, Malformed> {
         let mut shape = Shape::Integer;
-        if self.take(b'.') {
+        if self.peek(at) == Some(b'.') {
             shape = Shape::Decimal;
-            self.digits()?;
+            at = self.digits(at + 1)?;
         }
-        if self.take(b'e') || self.take(b'E') {
+        if matches!(self.peek(at), Some(b'e' | b'E')) {
             shape = Shape::Decimal;
-            let _ = self.take(b'+') || self.take(b'-');
-            self.digits()?;
+            let sign = matches!(self.peek(at + 1), Some(b'+' | b'-'));
+            at = self.digits(at + 1 + usize::from(sign))?;
         }
-        if shape == Shape::Decimal || self.at - start > 18 {
-            self.finite(start)?;
-        }
-        Ok(shape)
-    }
-
-    fn digits(&mut self) -> Result<(), Malformed> {
-        let rest = self.json.as_bytes().get(self.at..).unwrap_or_default();
-        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += count;
-        if count == 0 {
-            Err(Malformed::Json)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// `1e400` is a number by the grammar and infinite to everyone who reads it.
-    fn finite(&self, start: usize) -> Result<(), Malformed> {
-        let text = self.json.get(start..self.at).ok_or(Malformed::Json)?;
-        match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(()),
+        let text = self
+            .json
+            .get(start..at)
+            .and_then(|digits| str::from_utf8(digits).ok());
+        match text.and_then(|text| text.parse::<f64>().ok()) {
+            Some(number) if number.is_finite() => Ok((shape, Span::new(start, at), at)),
             _ => Err(Malformed::Json),
         }
     }
 
-    fn word(&mut self, rest: &str, shape: Shape) -> Result<Shape, Malformed> {
-        let here = self.json.as_bytes().get(self.at..).unwrap_or_default();
-        if here.starts_with(rest.as_bytes()) {
-            self.at += rest.len();
-            Ok(shape)
+    /// One digit or more.
+    #[inline(always)]
+    fn digits(&self, start: usize) -> Result<usize, Malformed> {
+        let mut at = start;
+        while matches!(self.peek(at), Some(b'0'..=b'9')) {
+            at += 1;
+        }
+        if at > start {
+            Ok(at)
+        } else {
+            Err(Malformed::Json)
+        }
+    }
+
+    fn word(&self, at: usize, word: &[u8], shape: Shape) -> Result<Scanned, Malformed> {
+        let end = at + word.len();
+        if self.json.get(at..end) == Some(word) {
+            Ok((shape, Span::new(at, end), end))
         } else {
             Err(Malformed::Json)
         }
@@ -323,81 +388,59 @@ impl Scanner<'_> {
         names.array_windows().any(|[one, other]| one == other)
     }
 
-    /// One of 64 bits for a name. Two equal names always share theirs.
-    fn fingerprint(&self, name: Span) -> u64 {
-        let name = self.slice(name);
-        let first = name.first().copied().unwrap_or_default();
-        let last = name.last().copied().unwrap_or_default();
-        let mix =
-            name.len().wrapping_mul(7) + usize::from(first) + usize::from(last).wrapping_mul(5);
-        1 << (mix & 63)
-    }
-
+    #[inline(always)]
     fn slice(&self, span: Span) -> &[u8] {
-        let (from, to) = (usize::from(span.start), usize::from(span.end));
-        let found = match from.checked_sub(self.json.len()) {
-            Some(behind) => self.unescaped.as_bytes().get(behind..to - self.json.len()),
-            None => self.json.as_bytes().get(from..to),
-        };
-        found.unwrap_or_default()
-    }
-
-    fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+        match self.json.get(span.range()) {
+            Some(plain) => plain,
+            None => self.unescaped_slice(span),
         }
     }
 
-    fn peek(&self) -> Option<u8> {
-        self.json.as_bytes().get(self.at).copied()
+    #[cold]
+    fn unescaped_slice(&self, span: Span) -> &[u8] {
+        let Range { start, end } = span.range();
+        let behind = start.saturating_sub(self.json.len())..end.saturating_sub(self.json.len());
+        self.unescaped.as_bytes().get(behind).unwrap_or_default()
     }
 
-    fn next(&mut self) -> Option<u8> {
-        let byte = self.peek();
-        self.at += 1;
-        byte
+    #[inline(always)]
+    fn space(&self, mut at: usize) -> usize {
+        while matches!(self.peek(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            at += 1;
+        }
+        at
     }
 
-    fn take(&mut self, wanted: u8) -> bool {
-        let there = self.peek() == Some(wanted);
-        self.at += usize::from(there);
-        there
+    #[inline(always)]
+    fn peek(&self, at: usize) -> Option<u8> {
+        self.json.get(at).copied()
     }
 
-    fn expect(&mut self, wanted: u8) -> Result<(), Malformed> {
-        if self.take(wanted) {
-            Ok(())
+    #[inline(always)]
+    fn expect(&self, at: usize, wanted: u8) -> Result<usize, Malformed> {
+        if self.peek(at) == Some(wanted) {
+            Ok(at + 1)
         } else {
             Err(Malformed::Json)
         }
     }
 }
 
-fn deeper(depth: u8) -> Result<u8, Malformed> {
-    if depth < MAX_DEPTH {
-        Ok(depth + 1)
-    } else {
-        Err(Malformed::TooDeep)
-    }
-}
-
-/// Never out of range: see [`Span`]. Saturating keeps even that from being a panic.
-fn span(start: usize, end: usize) -> Span {
-    let narrow = |position: usize| u16::try_from(position).unwrap_or(u16::MAX);
-    Span {
-        start: narrow(start),
-        end: narrow(end),
-    }
-}
-
 /// The high bit of every byte that is a quote, a backslash or a control character; exact for the lowest such byte.
+#[inline(always)]
 const fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ (ONES * b'"' as u64);
     let backslash = word ^ (ONES * b'\\' as u64);
-    let zero_quote = quote.wrapping_sub(ONES) & !quote;
-    let zero_backslash = backslash.wrapping_sub(ONES) & !backslash;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (zero_quote | zero_backslash | control) & HIGHS
+    let is_backslash = backslash.wrapping_sub(ONES) & !backslash & HIGHS;
+    let is_control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+    quotes(word) | is_backslash | is_control
 }
+
+/// The high bit of every byte that is a quote; exact for the lowest such byte.
+#[inline(always)]
+const fn quotes(word: u64) -> u64 {
+    let quote = word ^ (ONES * b'"' as u64);
+    quote.wrapping_sub(ONES) & !quote & HIGHS
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;

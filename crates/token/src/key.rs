@@ -182,6 +182,18 @@ impl VerifyingKey {
         self.0.public.as_ref()
     }
 
+    /// The length of the encoded signatures of this key.
+    pub(crate) fn encoded_signature_len(&self) -> usize {
+        base64url::encoded_len(match (self.0.algorithm, &self.0.public) {
+            (Algorithm::Hs256, _) => 32,
+            (Algorithm::Hs384, _) => 48,
+            (Algorithm::Es384, _) => 96,
+            (Algorithm::Es512, _) => 132,
+            (_, Some(PublicJwk::Rsa { n, .. })) => n.len() * 3 / 4,
+            _ => 64,
+        })
+    }
+
     /// Whether `signature` stands over `signed`. Constant in time where a secret is involved.
     pub(crate) fn accepts(&self, signed: &[u8], signature: &[u8]) -> bool {
         match &self.0.check {

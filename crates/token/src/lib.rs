@@ -59,6 +59,7 @@ mod json;
 mod jwk;
 mod jwks;
 mod key;
+mod keyring;
 mod kind;
 mod rules;
 mod sign;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::claims::Claims;
-use crate::verify::{ExpiredClaims, Rejected};
+use crate::Rejected;
+use crate::claims::{Claims, NotATime};
 
 /// Which `typ` a token's header may have.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -53,11 +53,11 @@ pub(crate) struct Rules {
 impl Rules {
     /// Judges the claims of a genuine token. Expiry comes last: a token is called expired only if nothing else is
     /// wrong with it.
-    pub(crate) fn judge(&self, claims: Claims, now: i64) -> Result<Claims, Rejected> {
-        self.kind(&claims)?;
-        self.issuer(&claims)?;
-        self.audience(&claims)?;
-        self.presence(&claims)?;
+    pub(crate) fn judge(&self, claims: &Claims, now: i64) -> Result<Verdict, Rejected> {
+        self.kind(claims)?;
+        self.issuer(claims)?;
+        self.audience(claims)?;
+        self.presence(claims)?;
         self.time(claims, now)
     }
 
@@ -119,31 +119,41 @@ impl Rules {
     }
 
     /// RFC 7519 §4.1.4 to §4.1.6. Over from the very second of `exp`; good from the very second of `nbf` and `iat`.
-    fn time(&self, claims: Claims, now: i64) -> Result<Claims, Rejected> {
-        let begins = |name| match claims.time(name) {
-            Ok(Some(start)) if now < start.saturating_sub(self.leeway) => {
-                Err(Rejected::NotYetValid)
-            }
-            Ok(_) => Ok(()),
-            Err(_) => Err(invalid(name)),
+    fn time(&self, claims: &Claims, now: i64) -> Result<Verdict, Rejected> {
+        let end = match claims.time("exp") {
+            Ok(Some(end)) => end,
+            Ok(None) => return Err(missing("exp")),
+            Err(NotATime) => return Err(invalid("exp")),
         };
-        let end = claims
-            .time("exp")
-            .map_err(|_| invalid("exp"))?
-            .ok_or_else(|| missing("exp"))?;
-        begins("nbf")?;
-        begins("iat")?;
-        if now >= end.saturating_add(self.leeway) {
-            return Err(Rejected::Expired(ExpiredClaims::new(claims)));
+        for name in ["nbf", "iat"] {
+            match claims.time(name) {
+                Ok(Some(start)) if now < start.saturating_sub(self.leeway) => {
+                    return Err(Rejected::NotYetValid);
+                }
+                Ok(_) => {}
+                Err(NotATime) => return Err(invalid(name)),
+            }
         }
-        Ok(claims)
+        if now < end.saturating_add(self.leeway) {
+            Ok(Verdict::Valid)
+        } else {
+            Ok(Verdict::Expired)
+        }
     }
 }
 
+/// What becomes of a token that has all it needs.
+pub(crate) enum Verdict {
+    Valid,
+    Expired,
+}
+
+#[cold]
 fn missing(name: &str) -> Rejected {
     Rejected::MissingClaim(name.to_owned())
 }
 
+#[cold]
 fn invalid(name: &str) -> Rejected {
     Rejected::InvalidClaim(name.to_owned())
 }

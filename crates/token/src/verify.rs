@@ -7,16 +7,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::base64url::{self, SignatureBuffer};
 use crate::claims::Claims;
-use crate::header::Header;
-use crate::rules::Rules;
-use crate::sign::header_json;
-use crate::unverified::Parts;
-use crate::{Algorithm, Kind, MAX_LEEWAY_SECONDS, Malformed, TypRule, VerifyingKey};
-
-/// The most headers that are recognised without being read.
-const MOST_KNOWN: usize = 64;
+use crate::keyring::KeyRing;
+use crate::rules::{Rules, Verdict};
+use crate::{Kind, MAX_LEEWAY_SECONDS, Malformed, TypRule, VerifyingKey};
 
 /// A token that was checked: genuine, of the kind `K`, for us, and valid at the time of the check.
 pub struct Verified<K> {
@@ -58,10 +52,6 @@ impl<K: Kind> fmt::Debug for Verified<K> {
 pub struct ExpiredClaims(Claims);
 
 impl ExpiredClaims {
-    pub(crate) fn new(claims: Claims) -> Self {
-        Self(claims)
-    }
-
     /// What the token claimed while it was valid.
     #[must_use]
     pub fn claims(&self) -> &Claims {
@@ -153,32 +143,18 @@ impl<K: Kind> Verifier<K> {
     /// [`Rejected`] says the first thing that is wrong, in this order: form, key, signature, form of the claims, type,
     /// issuer, audience, required claims, form of the times, not yet valid, expired.
     pub fn verify(&self, token: &str, now: i64) -> Result<Verified<K>, Rejected> {
-        let parts = Parts::split(token)?;
-        let read;
-        let recognised = match self
-            .ring
-            .known
-            .iter()
-            .find(|known| *known.segment == *parts.header)
-        {
-            Some(known) => &known.recognised,
-            None => {
-                read = self
-                    .ring
-                    .read(&Header::decode(parts.header)?, &self.rules.typ)?;
-                &read
-            }
-        };
-        self.ring.check_signature(&recognised.keys, parts)?;
-        let claims = Claims::from_bytes(base64url::decode(parts.claims)?)?;
-        if !recognised.right_type {
+        let (claims, right_type) = self.ring.open(token, &self.rules.typ)?;
+        let claims = Claims::from_bytes(claims)?;
+        if !right_type {
             return Err(Rejected::WrongType);
         }
-        let claims = self.rules.judge(claims, now)?;
-        Ok(Verified {
-            claims,
-            kind: PhantomData,
-        })
+        match self.rules.judge(&claims, now)? {
+            Verdict::Valid => Ok(Verified {
+                claims,
+                kind: PhantomData,
+            }),
+            Verdict::Expired => Err(Rejected::Expired(ExpiredClaims(claims))),
+        }
     }
 
     /// The same rules with other keys: how keys are rotated.
@@ -195,7 +171,7 @@ impl<K: Kind> Verifier<K> {
     /// The keys it knows.
     #[must_use]
     pub fn keys(&self) -> &[VerifyingKey] {
-        &self.ring.keys
+        self.ring.keys()
     }
 }
 
@@ -211,7 +187,7 @@ impl<K> Clone for Verifier<K> {
 
 impl<K: Kind> fmt::Debug for Verifier<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Verifier<{}>({} keys)", K::NAME, self.ring.keys.len())
+        write!(f, "Verifier<{}>({} keys)", K::NAME, self.keys().len())
     }
 }
 
@@ -284,106 +260,4 @@ impl<K: Kind> VerifierBuilder<K> {
             kind: PhantomData,
         }
     }
-}
-
-/// The keys, and the headers under which their tokens usually come. Nearly every token has one of a handful of
-/// headers, byte for byte; those are read once, here, and later only compared.
-struct KeyRing {
-    keys: Vec<VerifyingKey>,
-    known: Vec<Known>,
-}
-
-struct Known {
-    segment: String,
-    recognised: Recognised,
-}
-
-/// What a header comes to.
-struct Recognised {
-    /// Positions in the ring; hardly ever more than one.
-    keys: Vec<usize>,
-    right_type: bool,
-}
-
-impl KeyRing {
-    fn new(keys: Vec<VerifyingKey>, typ: &TypRule) -> Self {
-        let mut ring = Self {
-            keys,
-            known: Vec::new(),
-        };
-        ring.known = ring.usual_headers(typ);
-        ring
-    }
-
-    /// Reads every usual header as if it had come with a token, and keeps those that pass.
-    fn usual_headers(&self, typ: &TypRule) -> Vec<Known> {
-        let mut known: Vec<Known> = Vec::new();
-        for json in self.keys.iter().flat_map(|key| usual_headers_of(key, typ)) {
-            let segment = base64url::encode(json.as_bytes());
-            let Ok(header) = Header::from_bytes(json.into_bytes()) else {
-                continue;
-            };
-            let Ok(recognised) = self.read(&header, typ) else {
-                continue;
-            };
-            let is_new = known.iter().all(|known| known.segment != segment);
-            if recognised.right_type && is_new && known.len() < MOST_KNOWN {
-                known.push(Known {
-                    segment,
-                    recognised,
-                });
-            }
-        }
-        known
-    }
-
-    /// The keys a header may mean. A `kid` means the key of that name. Without one there must be no choice; only
-    /// HMAC secrets, which older servers rotate without naming them, are tried in turn.
-    fn read(&self, header: &Header, typ: &TypRule) -> Result<Recognised, Rejected> {
-        let algorithm = Algorithm::parse(header.alg()).ok_or(Rejected::UnknownKey)?;
-        let meant = |key: &VerifyingKey| {
-            key.algorithm() == algorithm && header.kid().is_none_or(|kid| key.kid() == Some(kid))
-        };
-        let keys: Vec<usize> = self
-            .keys
-            .iter()
-            .enumerate()
-            .filter(|(_, key)| meant(key))
-            .map(|(at, _)| at)
-            .collect();
-        if keys.is_empty() || keys.len() > 1 && !algorithm.is_symmetric() {
-            return Err(Rejected::UnknownKey);
-        }
-        Ok(Recognised {
-            keys,
-            right_type: typ.allows(header.typ()),
-        })
-    }
-
-    fn check_signature(&self, candidates: &[usize], parts: Parts<'_>) -> Result<(), Rejected> {
-        let mut buffer = SignatureBuffer::new();
-        let signature = buffer.decode(parts.signature)?;
-        let mut keys = candidates.iter().filter_map(|&at| self.keys.get(at));
-        if keys.any(|key| key.accepts(parts.signed.as_bytes(), signature)) {
-            Ok(())
-        } else {
-            Err(Rejected::BadSignature)
-        }
-    }
-}
-
-/// Headers as this crate, PyJWT, jjwt and node's jsonwebtoken write them.
-fn usual_headers_of(key: &VerifyingKey, rule: &TypRule) -> Vec<String> {
-    let algorithm = key.algorithm();
-    let exact = match rule {
-        TypRule::Exactly(typ) => Some(typ.as_str()),
-        _ => None,
-    };
-    let mut headers = vec![format!(r#"{{"typ":"JWT","alg":"{algorithm}"}}"#)];
-    for typ in [Some("JWT"), None, Some("at+jwt"), exact] {
-        for kid in [None, key.kid()] {
-            headers.push(header_json(algorithm, typ, kid));
-        }
-    }
-    headers
 }
