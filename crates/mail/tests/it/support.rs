@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use daemun_engine::{
@@ -19,7 +19,7 @@ use daemun_engine::{
 use daemun_mail::{
     Courier, Couriers, Letter, SmtpConfig, SmtpCourier, SmtpTls, Templates, Timing, Worker,
 };
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 
 use crate::outbox::MemoryOutbox;
 
@@ -30,18 +30,30 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
         .expect("happens within 20 s")
 }
 
-/// A clock that goes, from a fixed day on.
-pub struct TestClock(Instant);
+/// A clock that goes, from a fixed day on, and stands still or leaps where the runtime's does.
+pub struct TestClock {
+    started: Instant,
+    reads: AtomicU64,
+}
 
 impl TestClock {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self(Instant::now()))
+        Arc::new(Self {
+            started: Instant::now(),
+            reads: AtomicU64::new(0),
+        })
+    }
+
+    /// How often it was read.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        START + self.0.elapsed()
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        START + self.started.elapsed()
     }
 }
 

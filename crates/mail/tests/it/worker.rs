@@ -10,7 +10,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use daemun_engine::ports::Clock;
+use daemun_engine::{
+    notice::{Channel, Notice},
+    ports::Clock,
+};
 use daemun_mail::{Courier, Couriers, DeliveryError, DevOutbox, Letter, Reason, Timing};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -75,7 +78,7 @@ impl Courier for Tally {
     }
 }
 
-fn mail(n: usize) -> daemun_engine::notice::Notice {
+fn mail(n: usize) -> Notice {
     mail_to(&format!("{n}@example.com"), code("482913"))
 }
 
@@ -113,7 +116,7 @@ async fn two_workers_at_one_outbox_send_each_letter_once() {
 }
 
 #[tokio::test]
-async fn no_more_letters_are_on_the_way_than_there_are_hands_and_nobody_idles_busily() {
+async fn no_more_letters_are_on_the_way_than_there_are_hands() {
     let room = Room::new();
     let (gate, mut arrivals) = Gate::closed();
     let timing = Timing {
@@ -139,6 +142,47 @@ async fn no_more_letters_are_on_the_way_than_there_are_hands_and_nobody_idles_bu
     assert_eq!(room.outbox.claims() - looked, 7);
     gate.open.add_permits(3);
     assert_eq!(worker.stop().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_due_while_no_hand_is_free_waits_quietly() {
+    let room = Room::new();
+    let (gate, mut arrivals) = Gate::closed();
+    let timing = Timing {
+        concurrency: 1,
+        ..quick()
+    };
+    // Mail is held up at the gate; text messages have no courier.
+    let couriers = Couriers {
+        email: Some(gate.clone()),
+        sms: None,
+    };
+    let worker = Running::start(room.worker(couriers).with_timing(timing));
+    let text = room.post(&Notice {
+        channel: Channel::Sms,
+        ..mail(1)
+    });
+    assert_eq!(
+        room.outbox.mark().await,
+        Mark::Retry(text, "no courier".into())
+    );
+    let held = room.post(&mail(2));
+    within(arrivals.recv()).await.unwrap();
+
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let reads = room.clock.reads();
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(room.clock.reads() - reads < 5);
+
+    gate.open.add_permits(1);
+    assert_eq!(room.outbox.mark().await, Mark::Sent(held));
+    assert_eq!(
+        room.outbox.mark().await,
+        Mark::Retry(text, "no courier".into())
+    );
+    worker.stop().await;
 }
 
 #[tokio::test]
