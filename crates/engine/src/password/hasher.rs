@@ -17,6 +17,10 @@ const LEAST: Cost = Cost {
     lanes: 1,
 };
 
+/// A thread without work keeps its memory this long, so that a busy server does not map and unmap
+/// it for every login, and an idle one is small.
+const KEEP_MEMORY: Duration = Duration::from_secs(5);
+
 /// The salt of the hash that is computed where there is no account.
 const NOBODYS_SALT: [u8; 16] = *b"nobody's salt...";
 
@@ -122,7 +126,7 @@ impl Hasher {
         if config.threads == 0 || config.queue == 0 {
             return Err(HashingFault::NoThread);
         }
-        let pool = Arc::new(Pool::start(config.threads, config.queue)?);
+        let pool = Arc::new(Pool::start(config.threads, config.queue, KEEP_MEMORY)?);
         Ok(Self { pool, cost })
     }
 
@@ -159,6 +163,15 @@ impl Hasher {
         let cost = self.cost;
         self.run(move |memory| check(&candidate, &stored, &fresh_salt, cost, memory))
             .await
+    }
+
+    #[cfg(test)]
+    pub(super) fn without_threads(queue: usize) -> Self {
+        let pool = Pool::start(0, queue, KEEP_MEMORY).map(Arc::new);
+        Self {
+            pool: pool.unwrap(),
+            cost: LEAST,
+        }
     }
 
     async fn run<T: Send + 'static>(

@@ -19,10 +19,6 @@ use tokio::sync::oneshot;
 
 use super::argon2id::Memory;
 
-/// A thread without work keeps its memory this long, so that a busy server does not map and unmap
-/// it for every login, and an idle one is small.
-const KEEP_MEMORY: Duration = Duration::from_secs(5);
-
 /// Before the first job has been timed.
 const FIRST_GUESS: Duration = Duration::from_millis(50);
 
@@ -44,6 +40,7 @@ struct Shared {
     queue: Mutex<Queue>,
     arrived: Condvar,
     longest_queue: usize,
+    keep_memory: Duration,
     threads: usize,
     /// What a job takes, in microseconds: a moving average.
     pace: AtomicU64,
@@ -60,12 +57,18 @@ struct Queue {
 type Job = Box<dyn FnOnce(&mut Memory) -> bool + Send>;
 
 impl Pool {
-    /// Starts `threads` threads.
-    pub(super) fn start(threads: usize, longest_queue: usize) -> std::io::Result<Self> {
+    /// Starts `threads` threads. One without work for as long as `keep_memory` gives up what it
+    /// works in.
+    pub(super) fn start(
+        threads: usize,
+        longest_queue: usize,
+        keep_memory: Duration,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             arrived: Condvar::new(),
             longest_queue,
+            keep_memory,
             threads,
             pace: AtomicU64::new(micros(FIRST_GUESS)),
         });
@@ -122,7 +125,7 @@ impl Shared {
     }
 
     fn time_for(&self, jobs: usize) -> Duration {
-        let rounds = u64::try_from(jobs.div_ceil(self.threads)).unwrap_or(u64::MAX);
+        let rounds = u64::try_from(jobs.div_ceil(self.threads.max(1))).unwrap_or(u64::MAX);
         Duration::from_micros(self.pace.load(Relaxed).saturating_mul(rounds))
     }
 
@@ -160,7 +163,7 @@ impl Shared {
             }
             let (woken, timeout) = self
                 .arrived
-                .wait_timeout(queue, KEEP_MEMORY)
+                .wait_timeout(queue, self.keep_memory)
                 .unwrap_or_else(PoisonError::into_inner);
             queue = woken;
             if timeout.timed_out() && queue.waiting.is_empty() {
