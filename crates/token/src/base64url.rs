@@ -29,6 +29,15 @@ impl SignatureBuffer {
     }
 }
 
+/// Decodes into a buffer with room for more.
+pub(crate) fn decode_with_room(text: &str, room: usize) -> Result<Vec<u8>, Malformed> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4 + room);
+    match URL_SAFE_NO_PAD.decode_append(text, &mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(_) => Err(Malformed::Base64),
+    }
+}
+
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, Malformed> {
     URL_SAFE_NO_PAD
         .decode_to_vec(text)

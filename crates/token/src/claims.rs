@@ -14,7 +14,7 @@ pub struct Claims(Object);
 
 impl Claims {
     pub(crate) fn from_bytes(json: Vec<u8>) -> Result<Self, Malformed> {
-        Object::from_bytes(json).map(Self)
+        Object::parse(json).map(Self)
     }
 
     /// A string member; `None` if it is absent or not a string.
@@ -97,32 +97,50 @@ impl Claims {
     /// clock exact. `Ok(None)` if absent, `Err` if it is not a number or is negative.
     #[inline]
     pub(crate) fn time(&self, name: &'static str) -> Result<Option<i64>, NotATime> {
-        match self.0.get(name) {
+        match self.0.get_bytes(name) {
             None => Ok(None),
-            Some((shape @ (Shape::Integer | Shape::Decimal), number))
-                if !number.starts_with('-') =>
-            {
-                Ok(Some(whole_seconds(shape, number)))
-            }
+            Some((_, [b'-', ..])) => Err(NotATime),
+            Some((Shape::Integer, digits)) if digits.len() <= 18 => Ok(Some(decimal(digits))),
+            Some((Shape::Integer | Shape::Decimal, number)) => Ok(Some(round_up(number))),
             Some(_) => Err(NotATime),
         }
+    }
+
+    /// Whether the member is a string and this one.
+    #[inline]
+    pub(crate) fn is_string(&self, name: &str, wanted: &str) -> bool {
+        self.0.is_string(name, wanted)
     }
 }
 
 /// The member is there and is no NumericDate.
 pub(crate) struct NotATime;
 
+/// The value of up to 18 digits, the first eight of them together: pairs, then fours, then all.
 #[inline]
-fn whole_seconds(shape: Shape, number: &str) -> i64 {
-    if shape == Shape::Integer && number.len() <= 18 {
-        return number
-            .bytes()
-            .fold(0, |seconds, digit| seconds * 10 + i64::from(digit & 0x0f));
-    }
-    // A float-to-integer cast saturates, which is what a time beyond all calendars should do.
-    number
-        .parse::<f64>()
-        .map_or(i64::MAX, |seconds| seconds.ceil() as i64)
+fn decimal(digits: &[u8]) -> i64 {
+    let (start, rest) = match digits.split_first_chunk() {
+        Some((eight, rest)) => {
+            let digits = u64::from_le_bytes(*eight) & 0x0f0f_0f0f_0f0f_0f0f;
+            let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+            let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+            (
+                ((fours * 10_000 + (fours >> 32)) & 0xffff_ffff) as i64,
+                rest,
+            )
+        }
+        None => (0, digits),
+    };
+    rest.iter()
+        .fold(start, |value, digit| value * 10 + i64::from(digit & 0x0f))
+}
+
+/// A float-to-integer cast saturates, which is what a time beyond all calendars should do.
+fn round_up(number: &[u8]) -> i64 {
+    let number = str::from_utf8(number)
+        .ok()
+        .and_then(|number| number.parse::<f64>().ok());
+    number.map_or(i64::MAX, |seconds| seconds.ceil() as i64)
 }
 
 /// Names no member: claims are personal data.

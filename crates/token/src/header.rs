@@ -18,7 +18,7 @@ impl Header {
     }
 
     pub(crate) fn from_bytes(json: Vec<u8>) -> Result<Self, Malformed> {
-        let object = Object::from_bytes(json)?;
+        let object = Object::parse(json)?;
         if object.names().any(|name| REFUSED.contains(&name)) {
             return Err(Malformed::Header);
         }

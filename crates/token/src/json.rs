@@ -15,19 +15,27 @@ use crate::{MAX_TOKEN_BYTES, Malformed};
 const MAX_DEPTH: u8 = 32;
 /// Up to here names are compared as they come; beyond, they are sorted once.
 const FEW: usize = 32;
+/// The size of a member's entry in the table.
+const ENTRY: usize = 10;
+/// How many members a plain object may have.
+const MOST_PLAIN: usize = 12;
+
+/// Room that is best left in a buffer for the table, so that it need not be moved.
+pub(crate) const TABLE_ROOM: usize = MOST_PLAIN * ENTRY;
 
 /// A checked JSON object: its text, and where its members stand in it.
 #[derive(Clone)]
 pub(crate) struct Object {
-    /// The JSON, followed by those strings that had to be unescaped.
-    text: String,
+    /// The JSON; those strings that had to be unescaped; the table with an entry for each member. One buffer, for it
+    /// is made anew for every token that is checked.
+    bytes: Vec<u8>,
     json_len: usize,
-    members: Vec<Member>,
+    table_at: usize,
     /// The hints of all names together: a name whose bit is not set is not there.
     names: u64,
 }
 
-/// Positions fit: the text is at most twice [`MAX_TOKEN_BYTES`].
+/// Positions fit: there is never more text than twice [`MAX_TOKEN_BYTES`].
 #[derive(Clone, Copy)]
 struct Span {
     start: u16,
@@ -45,6 +53,7 @@ struct Member {
 
 /// What a value is, as far as it can be told without building it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Shape {
     String,
     /// A number without fraction and exponent.
@@ -58,30 +67,47 @@ pub(crate) enum Shape {
 }
 
 impl Object {
-    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Result<Self, Malformed> {
-        Self::parse(String::from_utf8(bytes).map_err(|_| Malformed::Utf8)?)
-    }
-
-    pub(crate) fn parse(mut text: String) -> Result<Self, Malformed> {
-        if text.len() > MAX_TOKEN_BYTES {
+    pub(crate) fn parse(mut bytes: Vec<u8>) -> Result<Self, Malformed> {
+        let json_len = bytes.len();
+        if json_len > MAX_TOKEN_BYTES {
             return Err(Malformed::TooLong);
         }
-        let (members, names, unescaped) = match flat::scan(text.as_bytes()) {
-            Some((members, names)) => (members, names, String::new()),
-            None => Scanner::scan(text.as_bytes())?,
-        };
-        let json_len = text.len();
-        text.push_str(&unescaped);
+        bytes.resize(json_len + TABLE_ROOM, 0);
+        let (json, room) = bytes.split_at_mut(json_len);
+        match flat::scan(json, room.as_chunks_mut().0) {
+            Some((count, names)) => {
+                bytes.truncate(json_len + count * ENTRY);
+                Ok(Self {
+                    bytes,
+                    json_len,
+                    table_at: json_len,
+                    names,
+                })
+            }
+            None => {
+                bytes.truncate(json_len);
+                Self::parse_any(bytes)
+            }
+        }
+    }
+
+    fn parse_any(mut bytes: Vec<u8>) -> Result<Self, Malformed> {
+        let json_len = bytes.len();
+        let json = str::from_utf8(&bytes).map_err(|_| Malformed::Utf8)?;
+        let (members, names, unescaped) = Scanner::scan(json.as_bytes())?;
+        bytes.extend_from_slice(unescaped.as_bytes());
+        let table_at = bytes.len();
+        bytes.extend(members.iter().flat_map(|member| member.to_entry()));
         Ok(Self {
-            text,
+            bytes,
             json_len,
-            members,
+            table_at,
             names,
         })
     }
 
     pub(crate) fn json(&self) -> &str {
-        self.text.get(..self.json_len).unwrap_or_default()
+        self.slice(0..self.json_len)
     }
 
     #[inline]
@@ -94,37 +120,109 @@ impl Object {
     pub(crate) fn string(&self, name: &str) -> Option<&str> {
         let member = self.find(name)?;
         if member.shape == Shape::String {
-            Some(self.slice(member.value))
+            Some(self.slice(member.value.range()))
         } else {
             None
         }
+    }
+
+    /// Whether it is a string and this one.
+    #[inline]
+    pub(crate) fn is_string(&self, name: &str, wanted: &str) -> bool {
+        self.find(name).is_some_and(|member| {
+            member.shape == Shape::String
+                && self.bytes.get(member.value.range()) == Some(wanted.as_bytes())
+        })
+    }
+
+    /// What a value is; and its JSON as bytes, but for a string, which is given as its text.
+    #[inline]
+    pub(crate) fn get_bytes(&self, name: &str) -> Option<(Shape, &[u8])> {
+        let member = self.find(name)?;
+        Some((member.shape, self.bytes.get(member.value.range())?))
     }
 
     /// What a value is; and its JSON, but for a string, which is given as its text.
     #[inline]
     pub(crate) fn get(&self, name: &str) -> Option<(Shape, &str)> {
         let member = self.find(name)?;
-        Some((member.shape, self.slice(member.value)))
+        Some((member.shape, self.slice(member.value.range())))
     }
 
     #[inline]
-    fn find(&self, name: &str) -> Option<&Member> {
+    fn find(&self, name: &str) -> Option<Member> {
         let hint = hint(name.as_bytes());
         if self.names & 1 << hint == 0 {
             return None;
         }
-        self.members.iter().find(|member| {
-            member.hint == hint
-                && self.text.as_bytes().get(member.name.range()) == Some(name.as_bytes())
-        })
+        let alike = self.entries().iter().filter(|[.., other]| *other == hint);
+        alike
+            .map(|entry| Member::from_entry(*entry))
+            .find(|member| self.bytes.get(member.name.range()) == Some(name.as_bytes()))
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.members.iter().map(|member| self.slice(member.name))
+        let entries = self.entries().iter();
+        entries.map(|entry| self.slice(Member::from_entry(*entry).name.range()))
     }
 
-    fn slice(&self, span: Span) -> &str {
-        self.text.get(span.range()).unwrap_or_default()
+    #[inline]
+    fn entries(&self) -> &[[u8; ENTRY]] {
+        self.bytes
+            .get(self.table_at..)
+            .unwrap_or_default()
+            .as_chunks()
+            .0
+    }
+
+    /// Never empty for want of UTF-8: that was checked when the text was taken, and strings begin and end at ASCII.
+    #[inline]
+    fn slice(&self, range: Range<usize>) -> &str {
+        let bytes = self.bytes.get(range).unwrap_or_default();
+        str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl Member {
+    #[inline(always)]
+    fn to_entry(self) -> [u8; ENTRY] {
+        let [a, b] = self.name.start.to_le_bytes();
+        let [c, d] = self.name.end.to_le_bytes();
+        let [e, f] = self.value.start.to_le_bytes();
+        let [g, h] = self.value.end.to_le_bytes();
+        [a, b, c, d, e, f, g, h, self.shape as u8, self.hint]
+    }
+
+    #[inline(always)]
+    fn from_entry([a, b, c, d, e, f, g, h, shape, hint]: [u8; ENTRY]) -> Self {
+        let span = |start, end| Span {
+            start: u16::from_le_bytes(start),
+            end: u16::from_le_bytes(end),
+        };
+        Self {
+            name: span([a, b], [c, d]),
+            value: span([e, f], [g, h]),
+            shape: Shape::from_code(shape),
+            hint,
+        }
+    }
+}
+
+impl Shape {
+    #[inline(always)]
+    fn from_code(code: u8) -> Self {
+        const SHAPES: [Shape; 6] = [
+            Shape::String,
+            Shape::Integer,
+            Shape::Decimal,
+            Shape::True,
+            Shape::False,
+            Shape::Null,
+        ];
+        SHAPES
+            .get(usize::from(code))
+            .copied()
+            .unwrap_or(Self::Nested)
     }
 }
 
@@ -146,17 +244,8 @@ impl Span {
 /// Six bits of a name. Equal names have equal hints; most different names do not.
 #[inline(always)]
 fn hint(name: &[u8]) -> u8 {
-    let (first, last) = match name {
-        [] => (0, 0),
-        [only] => (*only, *only),
-        [first, .., last] => (*first, *last),
-    };
-    let length = name.len() as u8;
-    (length
-        .wrapping_mul(7)
-        .wrapping_add(first)
-        .wrapping_add(last.wrapping_mul(5)))
-        & 63
+    let last = name.last().copied().unwrap_or_default();
+    (last.wrapping_mul(5)).wrapping_add((name.len() as u8).wrapping_mul(11)) & 63
 }
 
 /// The scanner for every object there can be. Its functions take the position they start from and give the one they
@@ -176,7 +265,7 @@ impl<'a> Scanner<'a> {
             json,
             unescaped: String::new(),
         };
-        let mut members = Vec::with_capacity(12);
+        let mut members = Vec::with_capacity(MOST_PLAIN);
         let start = scanner.expect(scanner.space(0), b'{')?;
         let (names, end) = scanner.members(start, 1, &mut members)?;
         if scanner.space(end) == json.len() {

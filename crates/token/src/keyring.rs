@@ -2,6 +2,7 @@
 
 use crate::base64url::{self, SignatureBuffer};
 use crate::header::Header;
+use crate::json::TABLE_ROOM;
 use crate::sign::header_json;
 use crate::unverified::Parts;
 use crate::{Algorithm, MAX_TOKEN_BYTES, Rejected, TypRule, VerifyingKey};
@@ -42,13 +43,6 @@ impl Known {
     }
 }
 
-/// What a header comes to.
-struct Recognised {
-    /// Positions in the ring; hardly ever more than one.
-    keys: Vec<usize>,
-    right_type: bool,
-}
-
 impl KeyRing {
     pub(crate) fn new(keys: Vec<VerifyingKey>, typ: &TypRule) -> Self {
         let mut ring = Self {
@@ -68,22 +62,13 @@ impl KeyRing {
     pub(crate) fn open(&self, token: &str, typ: &TypRule) -> Result<(Vec<u8>, bool), Rejected> {
         let mut known = self.known.iter();
         match known.find_map(|known| Some((known.split(token)?, &known.recognised))) {
-            Some((parts, recognised)) => self.open_with(recognised, parts),
+            Some((parts, recognised)) => recognised.open(parts),
             None => {
                 let parts = Parts::split(token)?;
                 let recognised = self.read(&Header::decode(parts.header)?, typ)?;
-                self.open_with(&recognised, parts)
+                recognised.open(parts)
             }
         }
-    }
-
-    fn open_with(
-        &self,
-        recognised: &Recognised,
-        parts: Parts<'_>,
-    ) -> Result<(Vec<u8>, bool), Rejected> {
-        self.check_signature(&recognised.keys, parts)?;
-        Ok((base64url::decode(parts.claims)?, recognised.right_type))
     }
 
     /// Reads every usual header as if it had come with a token, and keeps those that pass.
@@ -121,13 +106,7 @@ impl KeyRing {
         let meant = |key: &VerifyingKey| {
             key.algorithm() == algorithm && header.kid().is_none_or(|kid| key.kid() == Some(kid))
         };
-        let keys: Vec<usize> = self
-            .keys
-            .iter()
-            .enumerate()
-            .filter(|(_, key)| meant(key))
-            .map(|(at, _)| at)
-            .collect();
+        let keys: Vec<VerifyingKey> = self.keys.iter().filter(|key| meant(key)).cloned().collect();
         if keys.is_empty() || keys.len() > 1 && !algorithm.is_symmetric() {
             return Err(Rejected::UnknownKey);
         }
@@ -136,16 +115,30 @@ impl KeyRing {
             right_type: typ.allows(header.typ()),
         })
     }
+}
 
-    fn check_signature(&self, candidates: &[usize], parts: Parts<'_>) -> Result<(), Rejected> {
+/// What a header comes to.
+struct Recognised {
+    /// Hardly ever more than one.
+    keys: Vec<VerifyingKey>,
+    right_type: bool,
+}
+
+impl Recognised {
+    fn open(&self, parts: Parts<'_>) -> Result<(Vec<u8>, bool), Rejected> {
         let mut buffer = SignatureBuffer::new();
         let signature = buffer.decode(parts.signature)?;
-        let mut keys = candidates.iter().filter_map(|&at| self.keys.get(at));
-        if keys.any(|key| key.accepts(parts.signed.as_bytes(), signature)) {
-            Ok(())
-        } else {
-            Err(Rejected::BadSignature)
+        if !self
+            .keys
+            .iter()
+            .any(|key| key.accepts(parts.signed.as_bytes(), signature))
+        {
+            return Err(Rejected::BadSignature);
         }
+        Ok((
+            base64url::decode_with_room(parts.claims, TABLE_ROOM)?,
+            self.right_type,
+        ))
     }
 }
 
@@ -156,11 +149,13 @@ fn usual_headers_of(key: &VerifyingKey, rule: &TypRule) -> Vec<String> {
         TypRule::Exactly(typ) => Some(typ.as_str()),
         _ => None,
     };
-    let mut headers = vec![format!(r#"{{"typ":"JWT","alg":"{algorithm}"}}"#)];
-    for typ in [Some("JWT"), None, Some("at+jwt"), exact] {
-        for kid in [None, key.kid()] {
+    let mut headers = Vec::new();
+    let usual = [Some("JWT"), Some("at+jwt"), None];
+    for typ in exact.map(Some).into_iter().chain(usual) {
+        for kid in [key.kid(), None] {
             headers.push(header_json(algorithm, typ, kid));
         }
     }
+    headers.push(format!(r#"{{"typ":"JWT","alg":"{algorithm}"}}"#));
     headers
 }

@@ -64,7 +64,7 @@ impl Rules {
     fn kind(&self, claims: &Claims) -> Result<(), Rejected> {
         for (name, wanted) in &self.equal {
             let equal = match wanted {
-                Value::String(wanted) => claims.get_str(name) == Some(wanted),
+                Value::String(wanted) => claims.is_string(name, wanted),
                 other => claims.get_value(name).as_ref() == Some(other),
             };
             if !equal {
