@@ -108,6 +108,10 @@ impl Failures {
 }
 
 impl Entry for Failures {
+    fn is_blank(&self) -> bool {
+        self.in_a_row == 0 && self.under_way == 0
+    }
+
     fn weight(&self, now: Timestamp) -> u64 {
         match self {
             Self { under_way: 1.., .. } => KEEP,

@@ -275,7 +275,7 @@ impl Attempt {
     fn settle_account(&mut self, settle: impl FnOnce(&mut Failures)) {
         if let Some(key) = self.account.take() {
             let accounts = &self.shared.of(self.scope).accounts;
-            accounts.update(key, self.begun, settle);
+            accounts.update(key, settle);
         }
     }
 
@@ -283,7 +283,7 @@ impl Attempt {
         let counters = self.shared.of(self.scope);
         if let (Some(key), Some(limit)) = (self.address.take(), counters.limits.address) {
             let give_back = |usage: &mut Usage| usage.give_back(&limit);
-            counters.addresses.update(key, self.begun, give_back);
+            counters.addresses.update(key, give_back);
         }
     }
 }

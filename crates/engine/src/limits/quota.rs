@@ -80,6 +80,11 @@ impl Usage {
 }
 
 impl Entry for Usage {
+    /// What is regained by and by takes its place until another needs it.
+    fn is_blank(&self) -> bool {
+        false
+    }
+
     fn weight(&self, now: Timestamp) -> u64 {
         let today = if self.day_is_over(now) { 0 } else { self.today };
         let regained_in = self.regained_at.since(now).as_millis();

@@ -22,8 +22,11 @@ const SHARD: usize = 64;
 /// How long to wait where not even one entry can make room.
 const SOON: Duration = Duration::from_secs(1);
 
-/// What a table holds for a key. One that holds nothing is the same as none.
+/// What a table holds for a key.
 pub(super) trait Entry: Default {
+    /// Whether it is as good as none.
+    fn is_blank(&self) -> bool;
+
     /// How much forgetting it would matter: nothing at 0, too much at [`KEEP`].
     fn weight(&self, now: Timestamp) -> u64;
 }
@@ -67,18 +70,16 @@ impl<E: Entry> Table<E> {
         answer
     }
 
-    /// Changes the entry of `key`, where there still is one, and drops it where nothing is left to
-    /// remember.
-    pub(super) fn update(&self, key: u128, now: Timestamp, change: impl FnOnce(&mut E)) {
+    /// Changes the entry of `key`, where there still is one, and drops it where
+    /// nothing is left to remember.
+    pub(super) fn update(&self, key: u128, change: impl FnOnce(&mut E)) {
         let mut shard = self.shard(key);
-        let Some(at) = shard.iter().position(|(k, _)| *k == key) else {
-            return;
-        };
-        let Some((_, entry)) = shard.get_mut(at) else {
+        let found = shard.iter_mut().enumerate().find(|(_, (k, _))| *k == key);
+        let Some((at, (_, entry))) = found else {
             return;
         };
         change(entry);
-        if entry.weight(now) == 0 {
+        if entry.is_blank() {
             shard.swap_remove(at);
         }
     }

@@ -38,8 +38,8 @@ async fn enqueue_and_hang_up(pool: &Pool, work: impl FnOnce() + Send + 'static) 
     }
 }
 
-fn is_full<T>(result: Result<T, NotDone>) -> bool {
-    matches!(result, Err(NotDone::Full { retry_after }) if retry_after > Duration::ZERO)
+fn is_full<T>(result: &Result<T, NotDone>) -> bool {
+    matches!(result, Err(NotDone::Full { retry_after }) if *retry_after > Duration::ZERO)
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn s10_beyond_its_end_the_queue_says_so_at_once() {
     let release = hold(&pool).await;
     // Each is asked in this order before any of them goes on.
     let (first, second, ()) = tokio::join!(pool.run(|_| 1), pool.run(|_| 2), async {
-        assert!(is_full(pool.run(|_| 3).await));
+        assert!(is_full(&pool.run(|_| 3).await));
         drop(release);
     });
     assert_eq!((first.unwrap(), second.unwrap()), (1, 2));
@@ -64,9 +64,9 @@ async fn s10_hanging_up_gains_no_second_place() {
         let done = Arc::clone(&done);
         enqueue_and_hang_up(&pool, move || done.store(true, SeqCst)).await;
     }
-    assert!(is_full(pool.run(|_| ()).await));
+    assert!(is_full(&pool.run(|_| ()).await));
     drop(release);
-    while is_full(pool.run(|_| ()).await) {
+    while is_full(&pool.run(|_| ()).await) {
         tokio::task::yield_now().await;
     }
     assert!(pool.run(|_| ()).await.is_ok());
