@@ -37,3 +37,8 @@ pub mod vocabulary;
 
 pub use engine::{Caller, Engine, Parts, Realm, StartError};
 pub use keys::{KeyView, KeysError};
+
+/// Cookie values signed as Django signs them, for contracts whose cookies are.
+pub mod signed_cookies {
+    pub use daemun_token::django::{CookieKeys, CookieSigner, Django};
+}

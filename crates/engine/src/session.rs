@@ -51,8 +51,10 @@ pub struct Session {
     pub rotated_at: Timestamp,
     /// Who began it.
     pub rotated_by: ClientPrint,
-    /// The generation that was current when a recovery was last granted.
-    pub recovered_at: Option<u64>,
+    /// The rotations its client made in quick succession, the last one included.
+    pub burst: Burst,
+    /// The last recovery that was granted.
+    pub recovered: Option<Recovery>,
     /// When the login was.
     pub created_at: Timestamp,
     /// How long a refresh token of this session lives.
@@ -80,6 +82,43 @@ impl Session {
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && now < self.refresh_expires_at()
     }
+}
+
+/// Rotations by one client within one grace: several tabs that woke together, each replacing what
+/// the one before was given. What any of them replaced may still be on its way in another tab's
+/// request, so a burst counts as one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst {
+    /// The first generation it replaced.
+    pub from: u64,
+    /// When that was.
+    pub at: Timestamp,
+    /// The first generation of the burst before, where this one followed within a grace; `from`
+    /// where none did.
+    pub before: u64,
+}
+
+impl Burst {
+    /// A burst that begins by replacing `generation`, with none before it.
+    #[must_use]
+    pub const fn beginning(generation: u64, at: Timestamp) -> Self {
+        Self {
+            from: generation,
+            at,
+            before: generation,
+        }
+    }
+}
+
+/// A recovery: the successor was handed out once more, late or to somebody elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// The generation that was current.
+    pub generation: u64,
+    /// When.
+    pub at: Timestamp,
+    /// To whom.
+    pub by: ClientPrint,
 }
 
 /// When and why a session was ended.
@@ -223,23 +262,36 @@ pub fn decide(session: &mut Session, presented: Presented, policy: RotationPolic
         return Verdict::Expired;
     }
     if presented.generation == session.generation {
-        return begin_generation(session, session.generation, presented, Verdict::Rotated);
+        return begin_generation(
+            session,
+            session.generation,
+            presented,
+            policy,
+            Verdict::Rotated,
+        );
     }
     if presented.generation > session.generation {
         return begin_generation(
             session,
             presented.generation,
             presented,
+            policy,
             Verdict::RolledForward,
         );
     }
-    if presented.generation + 1 == session.generation {
-        let within_grace = presented.at.since(session.rotated_at) <= policy.grace;
-        if within_grace && presented.by == session.rotated_by {
+    if was_just_replaced(session, presented, policy) {
+        return Verdict::Replayed;
+    }
+    if presented.generation >= session.burst.before {
+        if was_just_recovered(session, presented, policy) {
             return Verdict::Replayed;
         }
         if may_recover(session, policy) {
-            session.recovered_at = Some(session.generation);
+            session.recovered = Some(Recovery {
+                generation: session.generation,
+                at: presented.at,
+                by: presented.by,
+            });
             return Verdict::Recovered;
         }
     }
@@ -254,16 +306,60 @@ fn begin_generation(
     session: &mut Session,
     replaced: u64,
     presented: Presented,
+    policy: RotationPolicy,
     verdict: Verdict,
 ) -> Verdict {
+    session.burst = next_burst(session, replaced, presented, policy);
     session.generation = replaced.saturating_add(1);
     session.rotated_at = presented.at;
     session.rotated_by = presented.by;
     verdict
 }
 
+/// The burst that replacing `replaced` belongs to. One that follows within a grace of the last
+/// grant, a recovery included, still knows where the one before began: requests may be on their
+/// way that were sent before either.
+fn next_burst(
+    session: &Session,
+    replaced: u64,
+    presented: Presented,
+    policy: RotationPolicy,
+) -> Burst {
+    let within_grace = |at: Timestamp| presented.at.since(at) <= policy.grace;
+    let recovered_lately = session
+        .recovered
+        .is_some_and(|recovery| within_grace(recovery.at));
+    let follows = session.generation > 1 && (within_grace(session.rotated_at) || recovered_lately);
+    match follows {
+        true if within_grace(session.burst.at) => session.burst,
+        true => Burst {
+            from: replaced,
+            at: presented.at,
+            before: session.burst.from,
+        },
+        false => Burst::beginning(replaced, presented.at),
+    }
+}
+
+/// Whether this very client replaced the token only just now, by the last rotation or earlier in
+/// the same burst. A burst lasts no longer than a grace, so the oldest token it can save was
+/// replaced three graces ago.
+fn was_just_replaced(session: &Session, presented: Presented, policy: RotationPolicy) -> bool {
+    presented.by == session.rotated_by
+        && presented.generation >= session.burst.before
+        && presented.at.since(session.rotated_at) <= policy.grace
+}
+
+/// Whether this very client was granted the successor by a recovery only just now, whose reply may
+/// have been lost as well.
+fn was_just_recovered(session: &Session, presented: Presented, policy: RotationPolicy) -> bool {
+    session.recovered.is_some_and(|recovery| {
+        recovery.by == presented.by && presented.at.since(recovery.at) <= policy.grace
+    })
+}
+
 fn may_recover(session: &Session, policy: RotationPolicy) -> bool {
-    session
-        .recovered_at
-        .is_none_or(|last| session.generation.saturating_sub(last) >= policy.recovery_gap)
+    session.recovered.is_none_or(|last| {
+        session.generation.saturating_sub(last.generation) >= policy.recovery_gap
+    })
 }

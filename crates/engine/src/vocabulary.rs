@@ -257,7 +257,7 @@ impl Operation {
             Self::SignUp => &[Input::Nickname],
             Self::ResendCode => &[Input::Password],
             Self::LogIn => &[Input::Keep],
-            Self::LogOut => &[Input::Token],
+            Self::LogOut | Self::Probe => &[Input::Token],
             _ => &[],
         }
     }

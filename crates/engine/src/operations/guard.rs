@@ -154,6 +154,44 @@ impl Engine {
             }
             Err(GuardError::InvalidToken | GuardError::WrongType) => {}
         }
+        self.check_refresh(realm, token).await.map(|_| ())
+    }
+
+    /// Whom a request is from that shows an access token, or, failing that, a refresh token whose
+    /// session is alive. Nothing is used up. `None` where neither is good.
+    ///
+    /// # Errors
+    /// Where a store cannot answer.
+    pub async fn probe(
+        &self,
+        realm: &Realm,
+        access: Option<&str>,
+        refresh: Option<&str>,
+    ) -> Result<Option<Principal>, Trouble> {
+        if let Some(token) = access {
+            match self.authenticate(realm, token).await {
+                Ok(principal) => return Ok(Some(principal)),
+                Err(GuardError::Trouble(trouble)) => return Err(trouble),
+                Err(_) => {}
+            }
+        }
+        let Some(token) = refresh else {
+            return Ok(None);
+        };
+        match self.check_refresh(realm, token).await {
+            Ok(principal) => Ok(Some(principal)),
+            Err(CheckTokenError::Trouble(trouble)) => Err(trouble),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Whom a refresh token speaks of, where it could be used now: of the current generation, or
+    /// of the one before, which may still be forgiven.
+    async fn check_refresh(
+        &self,
+        realm: &Realm,
+        token: &str,
+    ) -> Result<Principal, CheckTokenError> {
         let now = self.clock.now();
         let proof = realm
             .tokens()
@@ -167,12 +205,18 @@ impl Engine {
             .session(proof.session)
             .await?
             .ok_or(CheckTokenError::Revoked)?;
-        let ours = session.subject == proof.subject && session.contract == realm.policy().contract;
-        match (ours, session.is_live(now)) {
-            (false, _) => Err(CheckTokenError::InvalidToken),
-            (true, true) if proof.generation >= session.generation => Ok(()),
-            (true, _) => Err(CheckTokenError::Revoked),
+        if session.subject != proof.subject || session.contract != realm.policy().contract {
+            return Err(CheckTokenError::InvalidToken);
         }
+        if !session.is_live(now) || proof.generation + 1 < session.generation {
+            return Err(CheckTokenError::Revoked);
+        }
+        Ok(Principal {
+            account: session.subject.account(),
+            session: Some(session.id),
+            expires_at: session.refresh_expires_at(),
+            at: now,
+        })
     }
 
     /// Tokens of a former back end have no session; their account is asked instead.

@@ -12,7 +12,7 @@ use crate::{
     operations::{Granted, Trouble, barred_outcome},
     password::Candidate,
     ports::Opened,
-    session::{Session, Subject},
+    session::{Burst, Session, Subject},
     time::Timestamp,
     vocabulary::{Failure, Outcome},
 };
@@ -163,7 +163,8 @@ impl Engine {
             generation: 1,
             rotated_at: now,
             rotated_by: caller.client.print(&self.print_key),
-            recovered_at: None,
+            burst: Burst::beginning(1, now),
+            recovered: None,
             created_at: now,
             idle,
             expires_at: now + policy.sessions.absolute.max(idle),
