@@ -9,8 +9,10 @@ use daemun_engine::{
 
 use crate::{
     answer::{Answer, Cookie},
+    explain,
     fault::Faults,
     input::{InputPlan, Source},
+    language, openapi,
     path::{Method, PathPattern},
     read,
 };
@@ -22,6 +24,8 @@ pub struct Contract {
     pub name: Box<str>,
     /// What it is for, in a sentence.
     pub summary: Box<str>,
+    /// The file it was read from, for messages.
+    pub file: Box<str>,
     /// Its languages; templates are rendered by index into this, the first is the default.
     pub locales: Vec<Locale>,
     /// What it asks of the engine.
@@ -49,6 +53,10 @@ pub struct Route {
     pub also_paths: Vec<PathPattern>,
     /// What it does.
     pub operation: Operation,
+    /// What it is for, in a sentence.
+    pub summary: Box<str>,
+    /// Its line in the file.
+    pub line: usize,
     /// What it takes, in the order in which what is missing is reported.
     pub inputs: Vec<InputPlan>,
     /// Whether the guard looks at its requests first. `probe` asks the guard itself, whatever this
@@ -84,9 +92,25 @@ pub(crate) struct Answers {
     pub(crate) by_outcome: Vec<Arc<Answer>>,
     pub(crate) by_field: Vec<(Outcome, Input, Arc<Answer>)>,
     pub(crate) internal: Arc<Answer>,
+    /// The outcomes that can happen.
+    pub(crate) can: Vec<Outcome>,
+    /// Those of them that are answered for each input by itself.
+    pub(crate) only_by_field: Vec<Outcome>,
 }
 
 impl Answers {
+    /// Every answer that can be given, and to what.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Outcome, Option<Input>, &Answer)> {
+        let general = self.can.iter();
+        let general = general.filter(|outcome| !self.only_by_field.contains(outcome));
+        let general = general.filter_map(|outcome| {
+            let answer = self.by_outcome.get(*outcome as usize)?;
+            Some((*outcome, None, &**answer))
+        });
+        let by_field = self.by_field.iter();
+        general.chain(by_field.map(|(outcome, input, answer)| (*outcome, Some(*input), &**answer)))
+    }
+
     fn find(&self, outcome: Outcome, field: Option<Input>) -> &Answer {
         let own = field.and_then(|field| {
             self.by_field
@@ -103,19 +127,18 @@ impl Answers {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Messages(pub Vec<Message>);
 
-/// Words for one kind of notice in one language. `{{code}}` and `{{minutes}}` stand for the values.
+/// Words for one kind of notice in one language and channel. `{{code}}`, `{{minutes}}` and
+/// `{{service}}` stand for the values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The name of the notice's content.
     pub content: Box<str>,
     /// The language.
     pub locale: Locale,
-    /// The subject of the mail, where the contract has its own.
+    /// The subject of a mail; absent in the words of a text message.
     pub subject: Option<Box<str>>,
-    /// The text of the mail.
-    pub text: Option<Box<str>>,
-    /// The text message.
-    pub sms: Option<Box<str>>,
+    /// The text.
+    pub text: Box<str>,
 }
 
 /// Something that is unsafe by nature and switched on.
@@ -141,20 +164,20 @@ impl Contract {
     /// A table of its routes that a front-end developer understands.
     #[must_use]
     pub fn explain(&self) -> String {
-        String::new()
+        explain::explain(self)
     }
 
     /// Its OpenAPI 3.1 document.
     #[must_use]
     pub fn openapi(&self, server_url: &str) -> serde_json::Value {
-        serde_json::json!({"openapi": "3.1.0", "servers": [{"url": server_url}]})
+        openapi::document(self, server_url)
     }
 
-    /// The index of the locale that answers an `Accept-Language` header best.
+    /// The index of the locale that answers an `Accept-Language` header best; the contract's first
+    /// where none is asked for or none fits.
     #[must_use]
     pub fn locale_index(&self, accept_language: Option<&str>) -> usize {
-        let _ = accept_language;
-        0
+        accept_language.map_or(0, |header| language::choose(header, &self.locales))
     }
 }
 
@@ -163,6 +186,12 @@ impl Route {
     #[must_use]
     pub fn answer(&self, outcome: Outcome, field: Option<Input>) -> &Answer {
         self.answers.find(outcome, field)
+    }
+
+    /// Every answer that can be given: to which outcome, and for which input where it is an answer
+    /// for one alone.
+    pub fn answers(&self) -> impl Iterator<Item = (Outcome, Option<Input>, &Answer)> {
+        self.answers.all()
     }
 
     /// All its paths, the chief one first.
@@ -191,19 +220,16 @@ impl Guard {
         self.answers.find(outcome, None)
     }
 
+    /// Every answer that can be given.
+    pub fn answers(&self) -> impl Iterator<Item = (Outcome, &Answer)> {
+        self.answers
+            .all()
+            .map(|(outcome, _, answer)| (outcome, answer))
+    }
+
     /// Whether it takes the access token from a cookie.
     #[must_use]
     pub fn reads_cookies(&self) -> bool {
         self.sources.iter().any(Source::is_cookie)
-    }
-}
-
-impl Messages {
-    /// The contract's own words for that notice in that language.
-    #[must_use]
-    pub fn find(&self, content: &str, locale: Locale) -> Option<&Message> {
-        self.0
-            .iter()
-            .find(|message| &*message.content == content && message.locale == locale)
     }
 }

@@ -13,11 +13,15 @@
 mod answer;
 mod clash;
 mod contract;
+mod explain;
 mod fault;
 mod input;
+mod language;
+mod openapi;
 mod path;
 mod read;
 mod template;
+mod wire;
 
 pub use answer::{Answer, Body, Cookie, CookieAnswer, CookieCodec, MaxAge, SameSite, Secure};
 pub use clash::clashes;
@@ -30,5 +34,15 @@ pub use template::{Template, Value, Values};
 /// The contracts that come with daemun: name and file.
 #[must_use]
 pub fn builtin() -> &'static [(&'static str, &'static str)] {
-    &[]
+    &[
+        ("native", include_str!("../../../contracts/native.toml")),
+        (
+            "phone-pair",
+            include_str!("../../../contracts/phone-pair.toml"),
+        ),
+        (
+            "email-cookie",
+            include_str!("../../../contracts/email-cookie.toml"),
+        ),
+    ]
 }

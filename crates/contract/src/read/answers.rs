@@ -1,0 +1,409 @@
+//! `on` tables: an answer for each outcome, or the name of the outcome whose answer serves.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use daemun_engine::vocabulary::{Input, Outcome, Slot};
+
+use crate::{
+    answer::{Answer, Body, Cookie, CookieAnswer, MaxAge},
+    read::{
+        file::{Entry, Fields, instead},
+        words::{Text, Words, content_type},
+    },
+    template::compile::{Compiler, Given, SlotUse, With},
+    wire,
+};
+
+/// What an `on` table says about an outcome.
+pub(crate) enum Said {
+    /// These answers.
+    Answers(Drafts),
+    /// That it is answered as another outcome is.
+    As(Outcome, usize),
+}
+
+/// The answer to an outcome, and those for single inputs.
+#[derive(Clone)]
+pub(crate) struct Drafts {
+    /// Where it stands.
+    pub(crate) at: usize,
+    /// The answer whatever the input.
+    pub(crate) general: Option<Draft>,
+    pub(crate) by_field: Vec<(Input, Draft)>,
+}
+
+/// A compiled answer, and what it shows where.
+#[derive(Clone)]
+pub(crate) struct Draft {
+    pub(crate) answer: Arc<Answer>,
+    pub(crate) uses: Vec<SlotUse>,
+}
+
+pub(crate) type On = BTreeMap<Outcome, Said>;
+
+/// What answers draw on.
+pub(crate) struct Material<'f> {
+    pub(crate) words: Words<'f>,
+    pub(crate) cookies: Vec<Arc<Cookie>>,
+}
+
+const STATUS_HINT: &str = "status = 400";
+
+/// Reads `on` of `fields`, where one is. `may` are the outcomes it can speak of, and `whose` says
+/// of what.
+pub(crate) fn on<'f>(
+    fields: &Fields<'f>,
+    material: &Material<'f>,
+    may: &[Outcome],
+    whose: &str,
+) -> On {
+    let mut on = On::new();
+    let name = match fields.name.trim_matches(['[', ']']) {
+        "" => "[on]".to_owned(),
+        name => format!("[{name}.on]"),
+    };
+    let Some(table) = fields.get("on").and_then(|entry| entry.table(name)) else {
+        return on;
+    };
+    for entry in table.all() {
+        let names: Vec<&str> = may.iter().map(|outcome| outcome.name()).collect();
+        let Some(outcome) = Outcome::from_name(entry.key) else {
+            let what = format!("there is no outcome `{}`", entry.key);
+            entry.fault(what, instead(entry.key, &names));
+            continue;
+        };
+        if !may.contains(&outcome) {
+            let what = format!("{whose} never ends in `{}`", entry.key);
+            entry.fault(what, instead(entry.key, &names));
+        }
+        if let Some(said) = said(&entry, &table.name, material, outcome) {
+            on.insert(outcome, said);
+        }
+    }
+    on
+}
+
+fn said<'f>(
+    entry: &Entry<'f>,
+    table: &str,
+    material: &Material<'f>,
+    outcome: Outcome,
+) -> Option<Said> {
+    if entry.is_text() {
+        let name = entry.text()?;
+        let Some(other) = Outcome::from_name(name) else {
+            let names: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();
+            let what = format!("there is no outcome `{name}` to answer alike");
+            entry.fault(what, instead(name, &names));
+            return None;
+        };
+        return Some(Said::As(other, entry.at));
+    }
+    let name = format!("[{}.{}]", table.trim_matches(['[', ']']), entry.key);
+    drafts(entry.table(name)?, material, outcome).map(Said::Answers)
+}
+
+fn drafts<'f>(fields: Fields<'f>, material: &Material<'f>, outcome: Outcome) -> Option<Drafts> {
+    let mut by_field = Vec::new();
+    if outcome.slots().contains(&Slot::Field) {
+        for input in Input::ALL {
+            let name = format!(
+                "[{}.{}]",
+                fields.name.trim_matches(['[', ']']),
+                input.name()
+            );
+            if let Some(own) = fields.get(input.name()).and_then(|entry| entry.table(name)) {
+                by_field.push((input, draft(own, material)));
+            }
+        }
+    }
+    let at = fields.at;
+    let only_fields = !by_field.is_empty() && fields.get("status").is_none();
+    let general = if only_fields {
+        fields.finish();
+        None
+    } else {
+        Some(draft(fields, material))
+    };
+    Some(Drafts {
+        at,
+        general,
+        by_field,
+    })
+}
+
+fn draft<'f>(fields: Fields<'f>, material: &Material<'f>) -> Draft {
+    let mut draft = AnswerReader {
+        material,
+        uses: Vec::new(),
+    };
+    let answer = draft.read(&fields);
+    let uses = draft.uses;
+    fields.finish();
+    Draft {
+        answer: Arc::new(answer),
+        uses,
+    }
+}
+
+struct AnswerReader<'m, 'f> {
+    material: &'m Material<'f>,
+    uses: Vec<SlotUse>,
+}
+
+impl<'f> AnswerReader<'_, 'f> {
+    fn read(&mut self, fields: &Fields<'f>) -> Answer {
+        let status = fields.need("status", STATUS_HINT).and_then(|e| status(&e));
+        let (body, implied_type) = self.body(fields);
+        let own_type = fields.get("type").and_then(|entry| {
+            if body == Body::Empty {
+                entry.fault(
+                    "there is no body whose type this could be",
+                    "no `type`, or a `json` or `text`",
+                );
+            }
+            content_type(&entry)
+        });
+        let status = status.unwrap_or(500);
+        if matches!(status, 204 | 205 | 304) && body != Body::Empty {
+            let what = format!("an answer of status {status} has no body");
+            fields
+                .file
+                .fault(fields.at, what, "another status, or no body");
+        }
+        Answer {
+            status,
+            content_type: own_type.or(implied_type).map(Box::from),
+            headers: self.headers(fields),
+            cookies: self.cookies(fields),
+            body,
+        }
+    }
+
+    /// The body, and the content type it has where the answer does not say.
+    fn body(&mut self, fields: &Fields<'f>) -> (Body, Option<&'f str>) {
+        let json = fields.get("json");
+        let text = fields.get("text");
+        let shape = fields.get("shape");
+        let with = fields.get("with");
+        if [&json, &text, &shape].into_iter().flatten().count() > 1 {
+            fields.file.fault(
+                fields.at,
+                format!("{} has more than one body", fields.name),
+                "one of `json`, `text` and `shape`",
+            );
+        }
+        if let (Some(with), None) = (&with, &shape) {
+            with.fault(
+                "`with` gives values to a shape, and there is none",
+                "shape = \"…\" as well",
+            );
+        }
+        if let Some(shape) = shape {
+            return self.shaped(&shape, with);
+        }
+        let mut compiler = Compiler::new(&self.material.words, None);
+        let body = if let Some(text) = json.and_then(|entry| Text::read(&entry)) {
+            (Body::Json(compiler.json(&text)), Some("application/json"))
+        } else if let Some(text) = text.and_then(|entry| Text::read(&entry)) {
+            (
+                Body::Text(compiler.plain(&text)),
+                Some("text/plain; charset=utf-8"),
+            )
+        } else {
+            (Body::Empty, None)
+        };
+        self.uses.append(&mut compiler.uses);
+        body
+    }
+
+    fn shaped(&mut self, entry: &Entry<'f>, with: Option<Entry<'f>>) -> (Body, Option<&'f str>) {
+        let shapes = &self.material.words.shapes;
+        let Some((name, shape)) = entry.text().map(|name| (name, shapes.get(name))) else {
+            return (Body::Empty, None);
+        };
+        let Some(shape) = shape else {
+            let known: Vec<&str> = shapes.keys().copied().collect();
+            let write = if known.is_empty() {
+                format!("[shapes.{name}] with its `json`")
+            } else {
+                instead(name, &known)
+            };
+            entry.fault(format!("there is no shape `{name}`"), write);
+            return (Body::Empty, None);
+        };
+        let at = with.as_ref().map_or(entry.at, |with| with.at);
+        let with = with.map_or_else(With::new, |with| given(&with));
+        let mut compiler = Compiler::new(&self.material.words, Some(&with));
+        let body = Body::Json(compiler.json(&shape.json));
+        compiler.check_given(at);
+        self.uses.append(&mut compiler.uses);
+        (body, shape.content_type.or(Some("application/json")))
+    }
+
+    fn headers(&mut self, fields: &Fields<'f>) -> Vec<(Box<str>, crate::template::Template)> {
+        let name = format!("`headers` of {}", fields.name);
+        let Some(table) = fields.get("headers").and_then(|entry| entry.table(name)) else {
+            return Vec::new();
+        };
+        let mut headers = Vec::new();
+        for entry in table.all() {
+            let lower = entry.key.to_ascii_lowercase();
+            if !wire::is_token(entry.key) {
+                let what = format!("`{}` is no name of a header", entry.key.escape_default());
+                entry.fault(what, "letters, digits and `-`");
+            } else if wire::RESERVED_HEADERS.contains(&lower.as_str()) {
+                entry.fault(
+                    format!("the header `{}` is not the contract's to set", entry.key),
+                    "`type` for the content type, `set_cookies` for cookies; nothing for the others",
+                );
+            } else if headers
+                .iter()
+                .any(|(known, _): &(Box<str>, _)| known.eq_ignore_ascii_case(entry.key))
+            {
+                entry.fault(
+                    format!("the header `{}` stands twice", entry.key),
+                    "it once",
+                );
+            }
+            let Some(text) = Text::read(&entry) else {
+                continue;
+            };
+            let mut compiler = Compiler::new(&self.material.words, None);
+            let template = compiler.line(&text, wire::is_header_text, "visible ASCII and spaces");
+            self.uses.append(&mut compiler.uses);
+            headers.push((Box::from(entry.key), template));
+        }
+        headers
+    }
+
+    fn cookies(&mut self, fields: &Fields<'f>) -> Vec<CookieAnswer> {
+        let mut cookies = Vec::new();
+        let name = format!("`set_cookies` of {}", fields.name);
+        let set = fields
+            .get("set_cookies")
+            .and_then(|entry| entry.table(name));
+        for entry in set.map_or_else(Vec::new, |table| table.all()) {
+            let (Some(cookie), Some(text)) = (self.cookie(&entry, entry.key), Text::read(&entry))
+            else {
+                continue;
+            };
+            let value = self.cookie_value(&entry, &cookie, &text);
+            cookies.push(CookieAnswer {
+                cookie,
+                value: Some(value),
+            });
+        }
+        let clear = fields.get("clear_cookies");
+        for (entry, name) in clear
+            .iter()
+            .flat_map(|entry| entry.texts().into_iter().map(move |name| (entry, name)))
+        {
+            let Some(cookie) = self.cookie(entry, name) else {
+                continue;
+            };
+            if cookies.iter().any(|set| set.cookie == cookie) {
+                entry.fault(
+                    format!("the cookie `{name}` is set or cleared twice"),
+                    "it once",
+                );
+            }
+            cookies.push(CookieAnswer {
+                cookie,
+                value: None,
+            });
+        }
+        cookies
+    }
+
+    fn cookie(&self, entry: &Entry<'_>, name: &str) -> Option<Arc<Cookie>> {
+        declared(&self.material.cookies, name, |what, write| {
+            entry.fault(what, write);
+        })
+    }
+
+    /// Tokens and ids only: what people choose for themselves has no place in a cookie, where it
+    /// could not be told from attributes.
+    fn cookie_value(
+        &mut self,
+        entry: &Entry<'_>,
+        cookie: &Cookie,
+        text: &Text<'f>,
+    ) -> crate::template::Template {
+        const MAY: [Slot; 5] = [
+            Slot::Access,
+            Slot::Refresh,
+            Slot::AccountId,
+            Slot::AccountIdText,
+            Slot::SessionId,
+        ];
+        let mut compiler = Compiler::new(&self.material.words, None);
+        let template = compiler.line(
+            text,
+            wire::is_cookie_text,
+            "visible ASCII without `\"`, `,`, `;` and `\\`",
+        );
+        for (slot, at) in &compiler.uses {
+            if !MAY.contains(slot) {
+                let what = format!("a cookie cannot hold `{}`", slot.name());
+                let known = MAY.map(Slot::name);
+                entry
+                    .file
+                    .fault(*at, what, crate::read::say::or_list(&known));
+            }
+        }
+        self.uses.append(&mut compiler.uses);
+        match cookie.max_age {
+            MaxAge::Access => self.uses.push((Slot::AccessExpiresIn, entry.at)),
+            MaxAge::Refresh => self.uses.push((Slot::RefreshExpiresIn, entry.at)),
+            MaxAge::BrowserSession | MaxAge::Fixed(_) => {}
+        }
+        template
+    }
+}
+
+/// The declared cookie of that name.
+pub(crate) fn declared(
+    cookies: &[Arc<Cookie>],
+    name: &str,
+    fault: impl FnOnce(String, String),
+) -> Option<Arc<Cookie>> {
+    let found = cookies.iter().find(|cookie| *cookie.name == *name);
+    if found.is_none() {
+        let known: Vec<&str> = cookies.iter().map(|cookie| &*cookie.name).collect();
+        let write = crate::read::say::nearest(name, &known).map_or_else(
+            || format!("[cookies.{name}] with its max_age"),
+            |near| format!("`{near}`"),
+        );
+        fault(format!("there is no cookie `{name}`"), write);
+    }
+    found.cloned()
+}
+
+/// Any final status, registered or not: some front ends look for 998.
+fn status(entry: &Entry<'_>) -> Option<u16> {
+    let status = entry.number(200..1000)?;
+    u16::try_from(status).ok()
+}
+
+fn given<'f>(entry: &Entry<'f>) -> With<'f> {
+    let Some(table) = entry.table("`with`") else {
+        return With::new();
+    };
+    let entries = table.all();
+    let given = entries.iter().filter_map(|entry| {
+        if entry.is_text() {
+            return Some((entry.key, Given::Text(Text::read(entry)?)));
+        }
+        let scalar = entry.json()?;
+        if scalar.is_array() || scalar.is_object() {
+            entry.fault(
+                format!("{} is more than one value", entry.called()),
+                "a string, a number or a boolean",
+            );
+            return None;
+        }
+        Some((entry.key, Given::Scalar(scalar)))
+    });
+    given.collect()
+}

@@ -1,0 +1,184 @@
+//! `takes`: where an operation's inputs stand in a request.
+
+use std::sync::Arc;
+
+use daemun_engine::vocabulary::{Input, Operation};
+
+use crate::{
+    answer::Cookie,
+    input::{InputPlan, Source},
+    path::{Method, PathPattern},
+    read::{
+        answers::declared,
+        file::{Entry, Fields, instead},
+    },
+    wire,
+};
+
+/// What a route is, as far as its inputs depend on it.
+pub(crate) struct Place<'r> {
+    pub(crate) operation: Operation,
+    pub(crate) methods: Vec<Method>,
+    pub(crate) paths: Vec<&'r PathPattern>,
+    pub(crate) cookies: &'r [Arc<Cookie>],
+}
+
+/// Reads `takes` and `required`.
+pub(crate) fn inputs(fields: &Fields<'_>, place: &Place<'_>) -> Vec<InputPlan> {
+    let mut plans = Vec::new();
+    let table = fields
+        .get("takes")
+        .and_then(|entry| entry.table(format!("`takes` of {}", place.operation.name())));
+    for entry in table.map_or_else(Vec::new, |table| table.all()) {
+        plans.extend(plan(&entry, place));
+    }
+    required(fields, place, &mut plans);
+    for input in place.operation.required_inputs() {
+        if !plans.iter().any(|plan| plan.input == *input) {
+            fields.file.fault(
+                fields.at,
+                format!(
+                    "{} takes no `{}`, and cannot do without",
+                    place.operation.name(),
+                    input.name()
+                ),
+                format!("takes = {{ {0} = \"body.{0}\" }}", input.name()),
+            );
+        }
+    }
+    plans
+}
+
+fn plan(entry: &Entry<'_>, place: &Place<'_>) -> Option<InputPlan> {
+    let operation = place.operation;
+    let known: Vec<Input> = [operation.required_inputs(), operation.optional_inputs()].concat();
+    let Some(input) = known
+        .iter()
+        .copied()
+        .find(|input| input.name() == entry.key)
+    else {
+        let names: Vec<&str> = known.iter().map(|input| input.name()).collect();
+        let what = format!("{} has no input `{}`", operation.name(), entry.key);
+        entry.fault(what, instead(entry.key, &names));
+        return None;
+    };
+    let sources = sources(entry, place.cookies);
+    for source in &sources {
+        check(entry, input, source, place);
+    }
+    let wire_name = sources.first()?.wire_name().into();
+    Some(InputPlan {
+        input,
+        sources,
+        optional: !operation.required_inputs().contains(&input),
+        wire_name,
+    })
+}
+
+fn required(fields: &Fields<'_>, place: &Place<'_>, plans: &mut [InputPlan]) {
+    let Some(entry) = fields.get("required") else {
+        return;
+    };
+    for name in entry.texts() {
+        let taken: Vec<&str> = plans.iter().map(|plan| plan.input.name()).collect();
+        match plans.iter().position(|plan| plan.input.name() == name) {
+            Some(nth) => {
+                if let Some(plan) = plans.get_mut(nth) {
+                    plan.optional = false;
+                }
+            }
+            None => entry.fault(
+                format!(
+                    "{} does not take `{name}`, so it cannot be required",
+                    place.operation.name()
+                ),
+                instead(name, &taken),
+            ),
+        }
+    }
+}
+
+/// A source, or a list of them.
+pub(crate) fn sources(entry: &Entry<'_>, cookies: &[Arc<Cookie>]) -> Vec<Source> {
+    let texts = entry.texts();
+    if texts.is_empty() {
+        entry.fault(
+            format!("{} names no place", entry.called()),
+            "\"body.NAME\"",
+        );
+    }
+    let sources = texts.iter().filter_map(|text| source(entry, text, cookies));
+    sources.collect()
+}
+
+const SOURCES: &str = "\"body.NAME\", \"query.NAME\", \"path.NAME\", \"cookie.NAME\", \"header.NAME\" or \"header.NAME SCHEME|SCHEME\"";
+
+fn source(entry: &Entry<'_>, text: &str, cookies: &[Arc<Cookie>]) -> Option<Source> {
+    let unknown = || {
+        entry.fault(format!("`{text}` is no place in a request"), SOURCES);
+        None
+    };
+    let Some((kind, rest)) = text.split_once('.') else {
+        return unknown();
+    };
+    match kind {
+        "body" if rest.split('.').all(|key| !key.is_empty()) => {
+            Some(Source::Body(rest.split('.').map(Box::from).collect()))
+        }
+        "query" if !rest.is_empty() => Some(Source::Query(rest.into())),
+        "path" if !rest.is_empty() => Some(Source::Path(rest.into())),
+        "cookie" => {
+            let cookie = declared(cookies, rest, |what, write| entry.fault(what, write))?;
+            Some(Source::Cookie {
+                name: cookie.name.clone(),
+                codec: cookie.codec,
+            })
+        }
+        "header" => {
+            let (name, schemes) = rest.split_once(' ').unwrap_or((rest, ""));
+            let schemes: Vec<Box<str>> = schemes
+                .split('|')
+                .map(str::trim)
+                .filter(|scheme| !scheme.is_empty())
+                .map(Box::from)
+                .collect();
+            let sound = wire::is_token(name) && schemes.iter().all(|scheme| wire::is_token(scheme));
+            if !sound {
+                return unknown();
+            }
+            Some(Source::Header {
+                name: name.into(),
+                schemes,
+            })
+        }
+        _ => unknown(),
+    }
+}
+
+fn check(entry: &Entry<'_>, input: Input, source: &Source, place: &Place<'_>) {
+    match source {
+        Source::Body(_) if place.methods.contains(&Method::Get) => entry.fault(
+            "a GET has no body to take anything from",
+            "another method, or another place",
+        ),
+        Source::Query(_) if matches!(input, Input::Token | Input::Password | Input::Code) => entry
+            .fault(
+                format!(
+                    "a {} in the query ends up in logs and histories",
+                    input.name()
+                ),
+                format!("\"body.{}\"", input.name()),
+            ),
+        Source::Path(name) => {
+            for path in &place.paths {
+                if !path.params().any(|param| param == &**name) {
+                    entry.fault(
+                        format!("the path `{path}` has no parameter `{name}`"),
+                        format!("`{{{name}}}` in the path"),
+                    );
+                }
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,347 @@
+//! `[tokens]`: what the contract's tokens look like.
+
+use std::time::Duration;
+
+use daemun_engine::policy::{ClaimSource, KeyName, TokenProfile, TokenSpec};
+use daemun_token::Algorithm;
+use serde_json::Value;
+
+use crate::read::file::{Entry, Fields, instead};
+
+const KEYS: [(&str, KeyName); 3] = [
+    ("legacy", KeyName::Legacy),
+    ("signing", KeyName::Signing),
+    ("internal", KeyName::Internal),
+];
+
+const ALGORITHMS: [(&str, Algorithm); 4] = [
+    ("HS256", Algorithm::Hs256),
+    ("HS384", Algorithm::Hs384),
+    ("HS512", Algorithm::Hs512),
+    ("EdDSA", Algorithm::EdDsa),
+];
+
+/// The values a claim can have besides literals.
+pub(crate) const CLAIM_VALUES: [(&str, &str, ClaimSource); 7] = [
+    (
+        "exp",
+        "when it expires, in seconds since 1970",
+        ClaimSource::ExpiresAt,
+    ),
+    (
+        "iat",
+        "when it was issued, in seconds since 1970",
+        ClaimSource::IssuedAt,
+    ),
+    ("jti", "its own id, 32 hex digits", ClaimSource::TokenId),
+    (
+        "account.id",
+        "the account's id, a number",
+        ClaimSource::AccountId,
+    ),
+    (
+        "account.id_text",
+        "the account's id as text",
+        ClaimSource::AccountIdText,
+    ),
+    ("issuer", "the URL of this daemun", ClaimSource::Issuer),
+    ("session.id", "the session's id", ClaimSource::SessionId),
+];
+
+/// The claims daemun adds itself.
+const OWN: [&str; 3] = ["sid", "gen", "ctr"];
+
+/// What `[tokens]` says, and where.
+pub(crate) struct Tokens {
+    pub(crate) profile: TokenProfile,
+    pub(crate) access_lifetime_at: usize,
+    pub(crate) refresh_lifetime_at: usize,
+    /// Where foreign tokens are switched on.
+    pub(crate) foreign_at: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Access,
+    Refresh,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Refresh => "refresh",
+        }
+    }
+
+    const fn lifetime(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Access => 300,
+            Self::Refresh => 14 * 86_400,
+        })
+    }
+}
+
+pub(crate) fn tokens(root: &Fields<'_>) -> Tokens {
+    let hint = "[tokens.access] and [tokens.refresh], each with its claims";
+    let shared = root
+        .need("tokens", hint)
+        .and_then(|entry| entry.table("[tokens]"));
+    let access = Spec::read(shared.as_ref(), Kind::Access);
+    let refresh = Spec::read(shared.as_ref(), Kind::Refresh);
+    if let Some(shared) = shared {
+        if let Some(at) = access.foreign_at {
+            tell_kinds_apart(&shared, at, &access.spec, &refresh.spec);
+        }
+        shared.finish();
+    }
+    Tokens {
+        profile: TokenProfile {
+            access: access.spec,
+            refresh: refresh.spec,
+        },
+        access_lifetime_at: access.lifetime_at,
+        refresh_lifetime_at: refresh.lifetime_at,
+        foreign_at: access.foreign_at,
+    }
+}
+
+struct Spec {
+    spec: TokenSpec,
+    lifetime_at: usize,
+    foreign_at: Option<usize>,
+}
+
+impl Spec {
+    fn read(shared: Option<&Fields<'_>>, kind: Kind) -> Self {
+        let fields = shared.and_then(|shared| {
+            let write = format!("[tokens.{}] with its claims", kind.name());
+            shared
+                .need(kind.name(), &write)?
+                .table(format!("[tokens.{}]", kind.name()))
+        });
+        let (Some(shared), Some(fields)) = (shared, fields) else {
+            return Self::stand_in(kind);
+        };
+        let get = |key| fields.get(key).or_else(|| shared.get(key));
+        let key = get("key")
+            .and_then(|entry| entry.word(&KEYS))
+            .unwrap_or(match kind {
+                Kind::Access => KeyName::Signing,
+                Kind::Refresh => KeyName::Internal,
+            });
+        let algorithm = get("algorithm").map_or(default_algorithm(key), |entry| {
+            algorithm(&entry, key).unwrap_or(default_algorithm(key))
+        });
+        let typ = match get("typ") {
+            Some(entry) => typ(&entry),
+            None if key == KeyName::Signing && kind == Kind::Access => Some("at+jwt".into()),
+            None => Some("JWT".into()),
+        };
+        let kid = get("kid").and_then(|entry| entry.boolean());
+        let lifetime_entry = fields.get("lifetime");
+        let lifetime_at = lifetime_entry.as_ref().map_or(fields.at, |entry| entry.at);
+        let lifetime = lifetime_entry.and_then(|entry| entry.duration(1));
+        let foreign_at = accept_foreign(&fields, kind, key);
+        let claims = fields
+            .need("claims", CLAIMS_HINT)
+            .and_then(|entry| entry.table(format!("[tokens.{}.claims]", kind.name())))
+            .map(|table| claims(&table, kind))
+            .unwrap_or_default();
+        fields.finish();
+        Self {
+            spec: TokenSpec {
+                key,
+                algorithm,
+                typ,
+                kid: kid.unwrap_or(key == KeyName::Signing),
+                lifetime: lifetime.unwrap_or(kind.lifetime()),
+                claims,
+                accept_foreign: foreign_at.is_some(),
+            },
+            lifetime_at,
+            foreign_at,
+        }
+    }
+
+    fn stand_in(kind: Kind) -> Self {
+        Self {
+            spec: TokenSpec {
+                key: KeyName::Internal,
+                algorithm: Algorithm::Hs256,
+                typ: None,
+                kid: false,
+                lifetime: kind.lifetime(),
+                claims: Vec::new(),
+                accept_foreign: false,
+            },
+            lifetime_at: 0,
+            foreign_at: None,
+        }
+    }
+}
+
+const CLAIMS_HINT: &str =
+    "claims = { exp = \"{{exp}}\", iat = \"{{iat}}\", sub = \"{{account.id_text}}\" }";
+
+const fn default_algorithm(key: KeyName) -> Algorithm {
+    match key {
+        KeyName::Signing => Algorithm::EdDsa,
+        KeyName::Legacy | KeyName::Internal => Algorithm::Hs256,
+    }
+}
+
+fn algorithm(entry: &Entry<'_>, key: KeyName) -> Option<Algorithm> {
+    let algorithm = entry.word(&ALGORITHMS)?;
+    let (fits, name, write) = match key {
+        KeyName::Legacy => (
+            algorithm.is_symmetric(),
+            "legacy",
+            "`HS256`, `HS384` or `HS512`",
+        ),
+        KeyName::Signing => (algorithm == Algorithm::EdDsa, "signing", "`EdDSA`"),
+        KeyName::Internal => (algorithm == Algorithm::Hs256, "internal", "`HS256`"),
+    };
+    if !fits {
+        entry.fault(
+            format!("the key `{name}` cannot sign with {algorithm}"),
+            write,
+        );
+    }
+    fits.then_some(algorithm)
+}
+
+/// An empty `typ` leaves the member out.
+fn typ(entry: &Entry<'_>) -> Option<Box<str>> {
+    let text = entry.text()?;
+    if !text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"+-./_".contains(&b))
+        || text.len() > 64
+    {
+        entry.fault(
+            format!("`typ` cannot be `{text}`"),
+            "typ = \"JWT\", \"at+jwt\", or \"\" for none",
+        );
+        return None;
+    }
+    (!text.is_empty()).then(|| text.into())
+}
+
+fn accept_foreign(fields: &Fields<'_>, kind: Kind, key: KeyName) -> Option<usize> {
+    let entry = fields.get("accept_foreign")?;
+    let on = entry.boolean()?;
+    if on && kind == Kind::Refresh {
+        entry.fault(
+            "foreign tokens are taken as access tokens alone: a refresh token without a session cannot be ended",
+            "accept_foreign = true in [tokens.access]",
+        );
+        return None;
+    }
+    if on && key != KeyName::Legacy {
+        entry.fault(
+            "foreign tokens are signed with the team's own secret, and this kind is not",
+            "key = \"legacy\" as well, or leave `accept_foreign` out",
+        );
+        return None;
+    }
+    on.then_some(entry.at)
+}
+
+fn claims(table: &Fields<'_>, kind: Kind) -> Vec<(Box<str>, ClaimSource)> {
+    let mut claims = Vec::new();
+    for entry in table.all() {
+        if OWN.contains(&entry.key) {
+            entry.fault(
+                format!(
+                    "the claim `{}` is daemun's own and is added by itself",
+                    entry.key
+                ),
+                "another name, or nothing",
+            );
+        }
+        if let Some(source) = claim(&entry) {
+            claims.push((Box::from(entry.key), source));
+        }
+    }
+    needed_claims(table, &claims, kind);
+    claims
+}
+
+fn claim(entry: &Entry<'_>) -> Option<ClaimSource> {
+    let value = entry.json()?;
+    let Value::String(text) = &value else {
+        return Some(ClaimSource::Literal(value));
+    };
+    if !text.contains("{{") {
+        return Some(ClaimSource::Literal(value));
+    }
+    let name = text
+        .strip_prefix("{{")
+        .and_then(|rest| rest.strip_suffix("}}"))
+        .map(str::trim);
+    let found = CLAIM_VALUES.iter().find(|(known, ..)| Some(*known) == name);
+    if let Some((.., source)) = found {
+        return Some(source.clone());
+    }
+    let known: Vec<&str> = CLAIM_VALUES.iter().map(|(name, ..)| *name).collect();
+    match name {
+        Some(personal @ ("account.email" | "account.phone" | "account.nickname")) => entry.fault(
+            format!("`{personal}` is personal data, and everybody who holds a token can read it"),
+            "\"{{account.id}}\"; whoever needs more asks the guarded route that says who the request is from",
+        ),
+        Some(name) if !name.contains("{{") => entry.fault(
+            format!("a claim cannot be `{name}`"),
+            instead(name, &known),
+        ),
+        _ => entry.fault(
+            format!("the claim `{}` mixes a value with other text", entry.key),
+            "the value alone, such as \"{{account.id}}\"",
+        ),
+    }
+    None
+}
+
+fn needed_claims(table: &Fields<'_>, claims: &[(Box<str>, ClaimSource)], kind: Kind) {
+    let must = [
+        ("exp", ClaimSource::ExpiresAt),
+        ("iat", ClaimSource::IssuedAt),
+    ];
+    for (name, source) in must {
+        let found = claims.iter().find(|(claim, _)| **claim == *name);
+        if found.is_none_or(|(_, found)| *found != source) {
+            table.file.fault(
+                table.at,
+                format!("every token must say `{name}`, and {} does not", table.name),
+                format!("{name} = \"{{{{{name}}}}}\""),
+            );
+        }
+    }
+    if !claims.iter().any(|(_, source)| source.names_subject()) {
+        table.file.fault(
+            table.at,
+            format!("nothing in the {} token says whose it is", kind.name()),
+            "sub = \"{{account.id_text}}\", or user_id = \"{{account.id}}\"",
+        );
+    }
+}
+
+/// daemun's own tokens are told apart by its own claims; those of a former back end have none.
+fn tell_kinds_apart(fields: &Fields<'_>, at: usize, access: &TokenSpec, refresh: &TokenSpec) {
+    let literal = |name: &str, spec: &TokenSpec| {
+        spec.claims
+            .iter()
+            .find(|(claim, _)| **claim == *name)
+            .map(|(_, source)| source.clone())
+    };
+    let by_claim = access.claims.iter().any(|(name, source)| {
+        matches!(source, ClaimSource::Literal(_)) && literal(name, refresh).as_ref() != Some(source)
+    });
+    if !by_claim {
+        fields.file.fault(
+            at,
+            "a former back end's refresh token would pass for an access token: nothing tells the two apart",
+            "a claim that differs, such as token_type = \"access\" and token_type = \"refresh\"; or leave `accept_foreign` out",
+        );
+    }
+}
