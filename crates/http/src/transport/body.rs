@@ -1,0 +1,135 @@
+//! The body of a request, which must come whole within its time and its size.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::body::HttpBody;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::time::Sleep;
+
+/// Why a body cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyFault {
+    /// It is larger than is read.
+    #[error("the request body is too large")]
+    TooLarge,
+    /// It did not come in time.
+    #[error("the request body did not arrive in time")]
+    TimedOut,
+    /// It ended early or was not framed as HTTP has it.
+    #[error("the request body broke off")]
+    Broken,
+}
+
+impl From<hyper::Error> for BodyFault {
+    fn from(_: hyper::Error) -> Self {
+        Self::Broken
+    }
+}
+
+impl From<axum::Error> for BodyFault {
+    fn from(_: axum::Error) -> Self {
+        Self::Broken
+    }
+}
+
+impl From<Infallible> for BodyFault {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// The body of a request as it arrives; it fails once its time is up.
+///
+/// The clock is only asked for when there is something to wait for: most bodies are there whole
+/// when the header is.
+#[derive(Debug)]
+pub struct RequestBody {
+    incoming: Incoming,
+    within: Duration,
+    clock: Option<Pin<Box<Sleep>>>,
+}
+
+impl RequestBody {
+    pub(super) fn new(incoming: Incoming, within: Duration) -> Self {
+        Self {
+            incoming,
+            within,
+            clock: None,
+        }
+    }
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let this = self.get_mut();
+        if let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(BodyFault::from)));
+        }
+        let within = this.within;
+        let clock = this
+            .clock
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(within)));
+        clock
+            .as_mut()
+            .poll(cx)
+            .map(|()| Some(Err(BodyFault::TimedOut)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+///
+/// A body that says it is larger is not read at all.
+///
+/// # Errors
+/// Why there is no body to be had.
+pub async fn read_body<B>(mut body: B, limit: usize) -> Result<Bytes, BodyFault>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BodyFault>> + Unpin,
+{
+    if body.size_hint().lower() > limit as u64 {
+        return Err(BodyFault::TooLarge);
+    }
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(Into::into)?.into_data() else {
+            continue;
+        };
+        if first.len() + rest.len() + data.len() > limit {
+            return Err(BodyFault::TooLarge);
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&rest);
+    Ok(whole.freeze())
+}

