@@ -307,7 +307,7 @@ pub enum Rotated {
         /// The verdict.
         verdict: Verdict,
         /// The session after it.
-        session: Session,
+        session: Box<Session>,
         /// The revocation it caused.
         revocation: Option<Revocation>,
     },

@@ -1,1 +1,23 @@
-//! To be described.
+//! HTTP: runs compiled contracts on the engine.
+//!
+//! It owns everything between a socket and an operation: connections and their limits
+//! ([`transport`]), whose address a request is from, which route of which contract it is for,
+//! reading its inputs, keeping other sites' requests out, and rendering the contract's answer. It
+//! decides nothing about accounts or sessions and sees no store. What belongs to no contract (keys,
+//! health, metrics, documentation, dev mode's outbox) is served beside them.
+
+mod app;
+mod cookies;
+mod fields;
+mod metrics;
+mod mounted;
+mod origin;
+mod pages;
+mod request;
+mod respond;
+mod run;
+mod table;
+pub mod transport;
+mod values;
+
+pub use app::{App, AppError, AppParts, OutboxView, SentMessage};

@@ -1,14 +1,14 @@
 //! Proving an address: sending its code again, and presenting it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::{
-    account::Status,
+    account::{Account, PasswordHash, Status},
     address::Identifier,
     audit::AuditKind,
     code::{CodePurpose, PlainCode},
     engine::{Caller, Engine, Realm},
-    limits::Scope,
+    limits::{Scope, Throttled},
     operations::Trouble,
     password::Candidate,
     ports::{CodeAttempt, CodeRedeemed, CodeSent},
@@ -143,43 +143,21 @@ impl Engine {
         input: ResendCode<'_>,
     ) -> Result<(), ResendCodeError> {
         let now = self.clock.now();
-        let throttled = |t: crate::limits::Throttled| ResendCodeError::Throttled {
-            retry_after: t.retry_after,
-        };
         let attempt = self
             .limits
             .begin(Scope::SendCode, None, caller.client.address, now)
             .map_err(throttled)?;
         let identifier = Identifier::parse(input.identifier, realm.policy().identifiers).ok();
-        let found = match &identifier {
-            Some(identifier) => self.accounts.account_by_identifier(identifier).await?,
-            None => None,
-        };
-        let (account, stored) = found.unzip();
-        if let Some(password) = input.password {
-            let key = identifier.as_ref().map(Identifier::key);
-            let guess = self
-                .limits
-                .begin(Scope::Login, key.as_deref(), caller.client.address, now)
-                .map_err(throttled)?;
-            let checked = match Candidate::parse(password) {
-                Ok(candidate) => {
-                    self.hasher
-                        .verify(candidate, stored, self.random()?)
-                        .await?
-                        .matches
-                }
-                Err(_) => false,
-            };
-            match (&account, checked) {
-                (Some(_), true) => guess.succeeded(),
-                (Some(_), false) => {
-                    guess.failed();
-                    return Err(ResendCodeError::WrongPassword);
-                }
-                (None, _) => guess.failed(),
+        let account = match self
+            .resender(caller, identifier.as_ref(), input.password, now)
+            .await
+        {
+            Err(ResendCodeError::Trouble(trouble)) => {
+                attempt.not_evaluated();
+                return Err(ResendCodeError::Trouble(trouble));
             }
-        }
+            other => other?,
+        };
         attempt.succeeded();
         let (Some(account), Some(identifier)) = (account, identifier) else {
             self.withheld(realm, caller, None, "unknown", now).await?;
@@ -197,6 +175,57 @@ impl Engine {
             Ok(CodeSent::Sent) => Ok(()),
             Ok(CodeSent::Wait(retry_after)) => Err(ResendCodeError::TooSoon { retry_after }),
             Err(trouble) => Err(ResendCodeError::Trouble(trouble)),
+        }
+    }
+
+    /// The account that asks for its code, its password checked where one was given.
+    async fn resender(
+        &self,
+        caller: &Caller,
+        identifier: Option<&Identifier>,
+        password: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Account>, ResendCodeError> {
+        let found = match identifier {
+            Some(identifier) => self.accounts.account_by_identifier(identifier).await?,
+            None => None,
+        };
+        let (account, stored) = found.unzip();
+        let Some(password) = password else {
+            return Ok(account);
+        };
+        let key = identifier.map(Identifier::key);
+        let guess = self
+            .limits
+            .begin(Scope::Login, key.as_deref(), caller.client.address, now)
+            .map_err(throttled)?;
+        match (self.matches(password, stored).await, &account) {
+            (Ok(true), Some(_)) => guess.succeeded(),
+            (Ok(false), Some(_)) => {
+                guess.failed();
+                return Err(ResendCodeError::WrongPassword);
+            }
+            (Ok(_), None) => guess.failed(),
+            (Err(trouble), _) => {
+                guess.not_evaluated();
+                return Err(trouble);
+            }
+        }
+        Ok(account)
+    }
+
+    async fn matches(
+        &self,
+        password: &str,
+        stored: Option<PasswordHash>,
+    ) -> Result<bool, ResendCodeError> {
+        match Candidate::parse(password) {
+            Ok(candidate) => Ok(self
+                .hasher
+                .verify(candidate, stored, self.random()?)
+                .await?
+                .matches),
+            Err(_) => Ok(false),
         }
     }
 
@@ -232,19 +261,44 @@ impl Engine {
     ) -> Result<(), VerifyCodeError> {
         let now = self.clock.now();
         let identifier = Identifier::parse(input.identifier, realm.policy().identifiers).ok();
-        let key = identifier.as_ref().map(Identifier::key);
         let attempt = self
             .limits
             .begin(Scope::VerifyCode, None, caller.client.address, now)
             .map_err(|t| VerifyCodeError::Throttled {
                 retry_after: t.retry_after,
             })?;
-        let found = match &identifier {
+        match self
+            .redeem(realm, caller, input, identifier.as_ref(), now)
+            .await
+        {
+            Ok(()) => {
+                attempt.succeeded();
+                Ok(())
+            }
+            Err(VerifyCodeError::Trouble(trouble)) => {
+                attempt.not_evaluated();
+                Err(VerifyCodeError::Trouble(trouble))
+            }
+            Err(refused) => {
+                attempt.failed();
+                Err(refused)
+            }
+        }
+    }
+
+    async fn redeem(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        input: VerifyCode<'_>,
+        identifier: Option<&Identifier>,
+        now: Timestamp,
+    ) -> Result<(), VerifyCodeError> {
+        let found = match identifier {
             Some(identifier) => self.accounts.account_by_identifier(identifier).await?,
             None => None,
         };
-        let (Some((account, _)), Some(target)) = (found, key) else {
-            attempt.failed();
+        let (Some((account, _)), Some(identifier)) = (found, identifier) else {
             self.record(
                 AuditKind::CodeRefused,
                 caller.origin(realm),
@@ -256,6 +310,7 @@ impl Engine {
             return Err(VerifyCodeError::InvalidCode);
         };
         let purpose = CodePurpose::ConfirmAddress;
+        let target = identifier.key();
         let redeemed = self
             .accounts
             .redeem_code(CodeAttempt {
@@ -274,19 +329,14 @@ impl Engine {
             .await?;
         self.cache.forget(account.id);
         match redeemed {
-            CodeRedeemed::Proved => {
-                attempt.succeeded();
-                Ok(())
-            }
-            CodeRedeemed::Refused => {
-                attempt.failed();
-                Err(VerifyCodeError::InvalidCode)
-            }
+            CodeRedeemed::Proved => Ok(()),
+            CodeRedeemed::Refused => Err(VerifyCodeError::InvalidCode),
         }
     }
+}
 
-    /// Forgets what is remembered of an account that changed.
-    pub(crate) fn account_changed(&self, account: &Arc<crate::account::Account>) {
-        self.cache.forget(account.id);
+fn throttled(throttled: Throttled) -> ResendCodeError {
+    ResendCodeError::Throttled {
+        retry_after: throttled.retry_after,
     }
 }

@@ -70,7 +70,7 @@ impl Engine {
     /// Opens a session and gives its first tokens.
     ///
     /// Whatever the outcome, one password is hashed, so that the time taken does not tell whether
-    /// the account exists.
+    /// the account exists. (One longer than any password can be is hashed for nobody.)
     ///
     /// # Errors
     /// Why nobody was logged in.
@@ -93,12 +93,19 @@ impl Engine {
             Ok(attempt) => attempt,
             Err(throttled) => return Err(self.throttled(realm, caller, throttled, now).await),
         };
-        let found = match &identifier {
-            Some(identifier) => self.accounts.account_by_identifier(identifier).await?,
-            None => None,
+        let evaluated = self.evaluate(identifier.as_ref(), input.password).await;
+        let Evaluated {
+            account,
+            stored,
+            matches,
+            upgraded,
+        } = match evaluated {
+            Ok(evaluated) => evaluated,
+            Err(trouble) => {
+                attempt.not_evaluated();
+                return Err(trouble);
+            }
         };
-        let (account, stored) = found.unzip();
-        let (matches, upgraded) = self.check_password(input.password, stored.clone()).await?;
         let verdict = judge(account, matches, policy.status_first, now);
         let (account, stored) = match (verdict, stored) {
             (Ok(account), Some(stored)) => (account, stored),
@@ -123,6 +130,25 @@ impl Engine {
         }
         self.open_session(realm, caller, account, input.keep, now)
             .await
+    }
+
+    async fn evaluate(
+        &self,
+        identifier: Option<&Identifier>,
+        password: &str,
+    ) -> Result<Evaluated, LogInError> {
+        let found = match identifier {
+            Some(identifier) => self.accounts.account_by_identifier(identifier).await?,
+            None => None,
+        };
+        let (account, stored) = found.unzip();
+        let (matches, upgraded) = self.check_password(password, stored.clone()).await?;
+        Ok(Evaluated {
+            account,
+            stored,
+            matches,
+            upgraded,
+        })
     }
 
     async fn check_password(
@@ -178,7 +204,7 @@ impl Engine {
                     last_login_at: Some(now),
                     ..account
                 });
-                self.account_changed(&account);
+                self.cache.forget(account.id);
                 Ok(Granted::mint(&realm.tokens(), session, Some(account), now))
             }
             // Shut out between the check and the write; the write is what counts.
@@ -253,6 +279,14 @@ impl Engine {
             (By::Account | By::Address, _) => LogInError::Throttled { retry_after },
         }
     }
+}
+
+/// What a login's address and password came to.
+struct Evaluated {
+    account: Option<Account>,
+    stored: Option<PasswordHash>,
+    matches: bool,
+    upgraded: Option<PasswordHash>,
 }
 
 /// Why a login is refused, and whose it was.

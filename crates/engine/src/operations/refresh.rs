@@ -100,7 +100,7 @@ impl Engine {
                     Verdict::Rotated
                     | Verdict::Replayed
                     | Verdict::Recovered
-                    | Verdict::RolledForward => session,
+                    | Verdict::RolledForward => *session,
                     Verdict::Reused => return Err(RefreshError::Reused),
                     Verdict::Expired => return Err(RefreshError::Expired),
                     Verdict::Revoked(reason) => {

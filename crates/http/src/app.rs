@@ -1,0 +1,291 @@
+//! The application: every mounted contract, and what is no contract's business.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use axum::{
+    Router,
+    http::{HeaderValue, Method, Request, Response, StatusCode, header},
+};
+use bytes::Bytes;
+use daemun_contract::{Contract, Faults, Source};
+use daemun_engine::{Engine, time::Timestamp, vocabulary::Outcome};
+use http_body_util::{BodyExt, Full};
+use tower::ServiceExt;
+use zeroize::Zeroizing;
+
+use crate::{
+    cookies::CookieReader,
+    fields::BodyType,
+    metrics::Metrics,
+    mounted::Mounted,
+    origin::Origins,
+    pages,
+    request::{Head, RequestId},
+    respond::{Body, finish, problem},
+    run::{Run, Told},
+    table::{Hit, Table},
+    transport::{BodyFault, Cidr, Peer, TransportStats, client_address, read_body},
+};
+
+/// What the application is made of.
+pub struct AppParts {
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// The contracts to mount.
+    pub contracts: Vec<Contract>,
+    /// The team's own secret, which signs the cookies of contracts that sign theirs.
+    pub legacy_secret: Option<Zeroizing<Vec<u8>>>,
+    /// Whether this is dev mode: cookies need not be `Secure`, the outbox has a page.
+    pub dev: bool,
+    /// The messages of the dev outbox.
+    pub outbox: Option<Arc<dyn OutboxView>>,
+    /// The URL this server is known by.
+    pub public_url: String,
+    /// Proxies whose word about the client is believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// Origins besides our own whose pages may use this server.
+    pub allowed_origins: Vec<String>,
+    /// Whether `/metrics` answers everybody, rather than this machine alone.
+    pub metrics_public: bool,
+    /// The largest body read, in bytes.
+    pub max_body_bytes: usize,
+}
+
+/// The messages that dev mode keeps instead of sending them.
+pub trait OutboxView: Send + Sync {
+    /// The newest message to an address, however it is written.
+    fn latest(&self, to: &str) -> Option<SentMessage>;
+    /// All that are kept, newest first.
+    fn all(&self) -> Vec<SentMessage>;
+}
+
+/// A message in the dev outbox.
+#[derive(Clone)]
+pub struct SentMessage {
+    /// The address.
+    pub to: String,
+    /// The subject; empty for a text message.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+}
+
+/// Why the application cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Two contracts have the same route.
+    #[error("these contracts cannot be mounted side by side:\n{0}")]
+    Clash(Faults),
+    /// The engine was started without a contract's policy.
+    #[error("contract `{0}` is unknown to the engine")]
+    UnknownContract(Box<str>),
+    /// The metrics could not be set up.
+    #[error("the metrics could not be set up: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+}
+
+/// The application.
+pub struct App {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) mounted: Vec<Mounted>,
+    table: Table,
+    pages: Router,
+    origins: Origins,
+    trusted_proxies: Vec<Cidr>,
+    hsts: bool,
+    max_body_bytes: usize,
+    next_request: AtomicU64,
+}
+
+/// What the pages that belong to no contract know.
+pub(crate) struct PageState {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) contracts: Vec<pages::ContractPage>,
+    pub(crate) outbox: Option<Arc<dyn OutboxView>>,
+    pub(crate) metrics: Metrics,
+    pub(crate) metrics_public: bool,
+    pub(crate) stats: Arc<TransportStats>,
+    pub(crate) dev: bool,
+}
+
+/// The client's address, for pages that ask.
+#[derive(Clone, Copy)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+impl App {
+    /// Puts the application together.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub fn new(parts: AppParts, stats: Arc<TransportStats>) -> Result<Self, AppError> {
+        let all: Vec<&Contract> = parts.contracts.iter().collect();
+        daemun_contract::clashes(&all).map_err(AppError::Clash)?;
+        let metrics = Metrics::new()?;
+        let contracts = parts.contracts.iter().map(|c| pages::ContractPage::of(c, &parts.public_url)).collect();
+        let secret = parts.legacy_secret.as_ref().map(|secret| secret.as_slice());
+        let mut mounted = Vec::with_capacity(parts.contracts.len());
+        for contract in parts.contracts {
+            let realm = parts.engine.realm(&contract.name);
+            mounted.push(Mounted {
+                realm: realm.ok_or_else(|| AppError::UnknownContract(contract.name.clone()))?,
+                cookies: CookieReader::new(&contract, secret, parts.dev),
+                metrics: metrics.of_contract(&contract),
+                request_headers: request_headers(&contract),
+                contract,
+            });
+        }
+        let state = PageState {
+            engine: parts.engine.clone(),
+            contracts,
+            outbox: parts.outbox,
+            metrics,
+            metrics_public: parts.metrics_public,
+            stats,
+            dev: parts.dev,
+        };
+        Ok(Self {
+            engine: parts.engine,
+            table: Table::new(&mounted),
+            mounted,
+            pages: pages::router(Arc::new(state)),
+            origins: Origins::new(&parts.public_url, &parts.allowed_origins),
+            trusted_proxies: parts.trusted_proxies,
+            hsts: parts.public_url.starts_with("https://"),
+            max_body_bytes: parts.max_body_bytes,
+            next_request: AtomicU64::new(first_request_id()),
+        })
+    }
+
+    /// Answers one request.
+    pub async fn handle<B>(&self, request: Request<B>, peer: Peer) -> Response<Body>
+    where
+        B: axum::body::HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let began = Instant::now();
+        let id = RequestId(self.next_request.fetch_add(1, Ordering::Relaxed));
+        let (parts, body) = request.into_parts();
+        let (client, secure) = client_address(&peer, &parts.headers, &self.trusted_proxies);
+        let head = Head::new(parts, client, secure, id, self.engine.now());
+        let mut response = match self.table.find(&self.mounted, head.uri.path()) {
+            Some(hit) => {
+                let (mut response, told) = self.contract_route(&hit, &head, body).await;
+                self.origins.share(&head, response.headers_mut());
+                if let Some((route, outcome)) = told {
+                    let took = began.elapsed();
+                    hit.mounted.metrics.count(route.operation, outcome, took);
+                    tracing::debug!(
+                        request = %id, contract = &*hit.mounted.contract.name, operation = route.operation.name(),
+                        outcome = outcome.name(), status = response.status().as_u16(), micros = took.as_micros(),
+                        "request"
+                    );
+                }
+                response
+            }
+            None => self.page(head, body).await,
+        };
+        finish(&mut response, id, self.hsts);
+        response
+    }
+
+    async fn contract_route<'h, B>(
+        &self,
+        hit: &Hit<'h>,
+        head: &Head,
+        body: B,
+    ) -> (Response<Body>, Option<(&'h daemun_contract::Route, Outcome)>)
+    where
+        B: axum::body::HttpBody<Data = Bytes> + Unpin,
+    {
+        if head.method == Method::OPTIONS {
+            return (self.origins.preflight(head, &hit.allow(), &hit.mounted.request_headers), None);
+        }
+        let found = hit.route(head.method.as_str());
+        let Some(route) = found.or_else(|| hit.any()) else {
+            return (problem(StatusCode::NOT_FOUND, "not_found", "There is nothing here."), None);
+        };
+        let (caller, locale) = hit.mounted.caller(head);
+        let run =
+            Run { engine: &self.engine, mounted: hit.mounted, route, head, params: &hit.params, caller, locale };
+        let Told { mut response, outcome } = match found {
+            None => run.tell(Outcome::MethodNotAllowed),
+            Some(_) => self.run(&run, body).await,
+        };
+        if outcome == Outcome::MethodNotAllowed
+            && let Ok(allow) = HeaderValue::try_from(hit.allow())
+        {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        if head.method == Method::HEAD {
+            *response.body_mut() = Body::default();
+        }
+        (response, Some((route, outcome)))
+    }
+
+    async fn run<B>(&self, run: &Run<'_>, body: B) -> Told
+    where
+        B: axum::body::HttpBody<Data = Bytes> + Unpin,
+    {
+        let body_type = BodyType::of(&run.head.headers);
+        let forgeable = body_type.is_form() || run.mounted.is_forgeable(run.route);
+        if forgeable && run.route.operation.writes() && self.origins.is_cross_site(run.head) {
+            return run.tell(Outcome::CrossSite);
+        }
+        match read_body(body, self.max_body_bytes).await {
+            Ok(body) => run.run(body).await,
+            Err(BodyFault::TooLarge) => run.tell(Outcome::TooLarge),
+            Err(BodyFault::TimedOut | BodyFault::Broken) => run.tell(Outcome::BadRequest),
+        }
+    }
+
+    async fn page<B>(&self, head: Head, body: B) -> Response<Body>
+    where
+        B: axum::body::HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let mut request = Request::new(axum::body::Body::new(body));
+        *request.method_mut() = head.method;
+        *request.uri_mut() = head.uri;
+        request.extensions_mut().insert(ClientAddress(head.client));
+        let Ok(response) = self.pages.clone().oneshot(request).await;
+        let (parts, body) = response.into_parts();
+        match body.collect().await {
+            Ok(whole) => Response::from_parts(parts, Full::new(whole.to_bytes())),
+            Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side."),
+        }
+    }
+}
+
+/// Request ids begin at a point that differs from start to start, so that logs of two lives of a
+/// process do not share ids.
+fn first_request_id() -> u64 {
+    let mut bytes = [0; 8];
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    u64::from_be_bytes(bytes) & 0xffff_ffff_0000_0000
+}
+
+/// The headers a contract's pages send: what its inputs and its guard read, and the content type.
+fn request_headers(contract: &Contract) -> String {
+    let inputs = contract.routes.iter().flat_map(|route| &route.inputs).flat_map(|plan| &plan.sources);
+    let guard = contract.guard.iter().flat_map(|guard| &guard.sources);
+    let mut names: Vec<String> = inputs
+        .chain(guard)
+        .filter_map(|source| match source {
+            Source::Header { name, .. } => Some(name.to_ascii_lowercase()),
+            _ => None,
+        })
+        .collect();
+    names.extend(["content-type".to_owned(), "accept-language".to_owned()]);
+    names.sort();
+    names.dedup();
+    names.join(", ")
+}

@@ -1,0 +1,141 @@
+//! Bodies: JSON, URL-encoded or multipart forms, read into fields by what their type says.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http_body_util::{BodyDataStream, Full};
+use serde_json::{Map, Value};
+
+use crate::request::{Found, form_decoded, found_in_json};
+
+/// The fields of a body.
+#[derive(Debug)]
+pub(crate) enum Fields {
+    /// No body.
+    None,
+    /// A JSON object.
+    Json(Map<String, Value>),
+    /// The fields of a form, in order.
+    Form(Vec<(String, String)>),
+}
+
+/// Why a body has no fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyFault {
+    /// Not what its content type says.
+    Malformed,
+    /// A content type that is not read here.
+    UnsupportedType,
+}
+
+/// What a content type says a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyType {
+    Json,
+    UrlEncoded,
+    Multipart,
+    Other,
+    /// The header is absent.
+    Unsaid,
+}
+
+impl BodyType {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+        let Some(value) = values.next() else {
+            return Self::Unsaid;
+        };
+        let Ok(text) = value.to_str() else {
+            return Self::Other;
+        };
+        let essence = text.split(';').next().unwrap_or_default().trim();
+        let is = |name: &str| essence.eq_ignore_ascii_case(name);
+        match () {
+            () if values.next().is_some() => Self::Other,
+            () if is("application/json") => Self::Json,
+            () if is("application/x-www-form-urlencoded") => Self::UrlEncoded,
+            () if is("multipart/form-data") => Self::Multipart,
+            () => Self::Other,
+        }
+    }
+
+    /// Whether a plain HTML form can send it to another site without asking first.
+    pub(crate) const fn is_form(self) -> bool {
+        matches!(self, Self::UrlEncoded | Self::Multipart)
+    }
+}
+
+impl Fields {
+    /// Reads `body` as what `body_type` says it is. An empty body has no fields, whatever its type.
+    pub(crate) async fn read(body: Bytes, body_type: BodyType, headers: &HeaderMap) -> Result<Self, BodyFault> {
+        match body_type {
+            BodyType::Other => Err(BodyFault::UnsupportedType),
+            _ if body.is_empty() => Ok(Self::None),
+            BodyType::Unsaid => Err(BodyFault::UnsupportedType),
+            BodyType::Json => serde_json::from_slice(&body).map(Self::Json).map_err(|_| BodyFault::Malformed),
+            BodyType::UrlEncoded => url_encoded(&body),
+            BodyType::Multipart => multipart(body, headers).await,
+        }
+    }
+
+    /// What stands at the end of `keys`. Forms know the last key only.
+    pub(crate) fn find<'r>(&'r self, keys: &[Box<str>]) -> Found<'r> {
+        match self {
+            Self::None => Found::Absent,
+            Self::Json(object) => find_in_object(object, keys),
+            Self::Form(fields) => {
+                let Some(last) = keys.last() else {
+                    return Found::Absent;
+                };
+                let mut values = fields.iter().filter(|(name, _)| **name == **last);
+                match (values.next(), values.next()) {
+                    (Some((_, value)), None) => Found::Text(Cow::Borrowed(value)),
+                    (Some(_), Some(_)) => Found::WrongType,
+                    (None, _) => Found::Absent,
+                }
+            }
+        }
+    }
+}
+
+fn find_in_object<'r>(object: &'r Map<String, Value>, keys: &[Box<str>]) -> Found<'r> {
+    let Some((last, path)) = keys.split_last() else {
+        return Found::Absent;
+    };
+    let mut object = object;
+    for key in path {
+        match object.get(&**key) {
+            Some(Value::Object(inner)) => object = inner,
+            None | Some(Value::Null) => return Found::Absent,
+            Some(_) => return Found::WrongType,
+        }
+    }
+    object.get(&**last).map_or(Found::Absent, found_in_json)
+}
+
+fn url_encoded(body: &[u8]) -> Result<Fields, BodyFault> {
+    let text = std::str::from_utf8(body).map_err(|_| BodyFault::Malformed)?;
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    let field = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (form_decoded(name).into_owned(), form_decoded(value).into_owned())
+    };
+    Ok(Fields::Form(pairs.map(field).collect()))
+}
+
+async fn multipart(body: Bytes, headers: &HeaderMap) -> Result<Fields, BodyFault> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(content_type).map_err(|_| BodyFault::Malformed)?;
+    let mut parts = multer::Multipart::new(BodyDataStream::new(Full::new(body)), boundary);
+    let mut fields = Vec::new();
+    while let Some(part) = parts.next_field().await.map_err(|_| BodyFault::Malformed)? {
+        let Some(name) = part.name().map(str::to_owned) else {
+            return Err(BodyFault::Malformed);
+        };
+        let bytes = part.bytes().await.map_err(|_| BodyFault::Malformed)?;
+        let value = String::from_utf8(bytes.into()).map_err(|_| BodyFault::Malformed)?;
+        fields.push((name, value));
+    }
+    Ok(Fields::Form(fields))
+}

@@ -1,0 +1,78 @@
+//! Where a browser says a request comes from: requests forged by other sites, and CORS.
+
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+use crate::{
+    request::Head,
+    respond::{Body, problem},
+};
+
+/// The origins whose pages may use this server: its own, and those that were listed.
+pub(crate) struct Origins {
+    allowed: Vec<String>,
+}
+
+impl Origins {
+    /// `public_url` and `allowed` are origins: scheme, host and port, compared exactly.
+    pub(crate) fn new(public_url: &str, allowed: &[String]) -> Self {
+        let origins = std::iter::once(public_url).chain(allowed.iter().map(String::as_str));
+        Self { allowed: origins.map(|origin| origin.trim_end_matches('/').to_owned()).collect() }
+    }
+
+    /// Whether a browser would send this request for a page of another site. What no browser sent
+    /// (no `Origin`, no `Sec-Fetch-Site`) carries nobody's cookies but its author's.
+    pub(crate) fn is_cross_site(&self, head: &Head) -> bool {
+        if let Some(origin) = head.headers.get(header::ORIGIN) {
+            return !self.is_own(origin, head);
+        }
+        match head.headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+            None | Some(b"same-origin" | b"none") => false,
+            Some(_) => true,
+        }
+    }
+
+    fn is_own(&self, origin: &HeaderValue, head: &Head) -> bool {
+        let Ok(origin) = origin.to_str() else {
+            return false;
+        };
+        if self.allowed.iter().any(|allowed| allowed == origin) {
+            return true;
+        }
+        let scheme = if head.secure { "https" } else { "http" };
+        let host = head.header(header::HOST.as_str()).or_else(|| head.uri.authority().map(|a| a.as_str()));
+        host.is_some_and(|host| origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) == Some(host))
+    }
+
+    /// Lets a page of a listed origin read the answer, cookies and all (Fetch §3.2).
+    pub(crate) fn share(&self, head: &Head, headers: &mut HeaderMap) {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        let Some(origin) = head.headers.get(header::ORIGIN) else {
+            return;
+        };
+        if origin.to_str().is_ok_and(|origin| self.allowed.iter().any(|allowed| allowed == origin)) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+    }
+
+    /// Answers a preflight for a path that has `methods`; `headers` are those its contract reads.
+    pub(crate) fn preflight(&self, head: &Head, methods: &str, request_headers: &str) -> Response<Body> {
+        let mut response = problem(StatusCode::NO_CONTENT, "preflight", "");
+        *response.body_mut() = Body::default();
+        let headers = response.headers_mut();
+        headers.remove(header::CONTENT_TYPE);
+        self.share(head, headers);
+        if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+            insert(headers, header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+            insert(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, request_headers);
+            insert(headers, header::ACCESS_CONTROL_MAX_AGE, "600");
+        }
+        response
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

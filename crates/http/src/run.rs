@@ -1,0 +1,265 @@
+//! Runs a route: guard, inputs, one call of the engine, one answer.
+
+use axum::http::Response;
+use bytes::Bytes;
+use daemun_contract::Route;
+use daemun_engine::{
+    Caller, Engine,
+    operations::{GuardError, LogIn, LogOut, Principal, ResendCode, SignUp, VerifyCode},
+    vocabulary::{Failure, Input, Operation, Outcome},
+};
+
+use crate::{
+    cookies::CookieReader,
+    fields::{BodyFault, BodyType, Fields},
+    mounted::{Guarded, Mounted, Refusal},
+    request::{Head, InputFault, Inputs, Places},
+    respond::{Body, render},
+    values::AnswerValues,
+};
+
+/// One request on its way through one route.
+pub(crate) struct Run<'r> {
+    pub(crate) engine: &'r Engine,
+    pub(crate) mounted: &'r Mounted,
+    pub(crate) route: &'r Route,
+    pub(crate) head: &'r Head,
+    pub(crate) params: &'r [(&'r str, &'r str)],
+    pub(crate) caller: Caller,
+    pub(crate) locale: usize,
+}
+
+/// A response, and the outcome it tells of.
+pub(crate) struct Told {
+    pub(crate) response: Response<Body>,
+    pub(crate) outcome: Outcome,
+}
+
+impl Run<'_> {
+    /// Runs the route on a body that was read.
+    pub(crate) async fn run(&self, body: Bytes) -> Told {
+        let body_type = BodyType::of(&self.head.headers);
+        let fields = match Fields::read(body, body_type, &self.head.headers).await {
+            Ok(fields) => fields,
+            Err(BodyFault::Malformed) => return self.tell(Outcome::BadRequest),
+            Err(BodyFault::UnsupportedType) => return self.tell(Outcome::UnsupportedMediaType),
+        };
+        let cookies: &CookieReader = &self.mounted.cookies;
+        let places = Places { head: self.head, fields: &fields, params: self.params, cookies };
+        let principal = match self.mounted.guard(self.engine, self.route, &places).await {
+            Guarded::Passed(principal) => Some(principal),
+            Guarded::NotAsked => None,
+            Guarded::Refused(refusal) => return self.refused(&refusal),
+        };
+        match Inputs::read(&self.route.inputs, &places) {
+            Ok(inputs) => self.operate(&inputs, &places, principal).await,
+            Err(fault) => self.input_fault(&fault),
+        }
+    }
+
+    /// Answers without having run anything.
+    pub(crate) fn tell(&self, outcome: Outcome) -> Told {
+        self.fail(&outcome.into())
+    }
+
+    async fn operate(&self, inputs: &Inputs<'_>, places: &Places<'_>, principal: Option<Principal>) -> Told {
+        match self.route.operation {
+            Operation::SignUp => self.sign_up(inputs).await,
+            Operation::ResendCode => self.resend_code(inputs).await,
+            Operation::VerifyCode => self.verify_code(inputs).await,
+            Operation::LogIn => self.log_in(inputs).await,
+            Operation::Refresh => self.refresh(inputs).await,
+            Operation::CheckToken => self.check_token(inputs).await,
+            Operation::LogOut => self.log_out(inputs, principal.as_ref()).await,
+            Operation::Probe => self.probe(inputs, places).await,
+            Operation::LogOutEverywhere | Operation::WhoAmI | Operation::ListSessions | Operation::EndSession => {
+                let Some(principal) = principal else {
+                    return self.refused(&Refusal::Unshown(Outcome::MissingToken));
+                };
+                self.for_principal(inputs, &principal).await
+            }
+        }
+    }
+
+    async fn for_principal(&self, inputs: &Inputs<'_>, principal: &Principal) -> Told {
+        match self.route.operation {
+            Operation::WhoAmI => self.who_am_i(principal).await,
+            Operation::ListSessions => self.list_sessions(principal).await,
+            Operation::EndSession => self.end_session(inputs, principal).await,
+            _ => self.log_out_everywhere(principal).await,
+        }
+    }
+
+    async fn sign_up(&self, inputs: &Inputs<'_>) -> Told {
+        let input = SignUp {
+            identifier: inputs.required(Input::Identifier),
+            password: inputs.required(Input::Password),
+            nickname: inputs.get(Input::Nickname),
+        };
+        match self.engine.sign_up(&self.mounted.realm, &self.caller, input).await {
+            Ok(()) => self.ok(),
+            Err(error) => self.failed(&error, (&error).into()),
+        }
+    }
+
+    async fn resend_code(&self, inputs: &Inputs<'_>) -> Told {
+        let input =
+            ResendCode { identifier: inputs.required(Input::Identifier), password: inputs.get(Input::Password) };
+        match self.engine.resend_code(&self.mounted.realm, &self.caller, input).await {
+            Ok(()) => self.ok(),
+            Err(error) => self.failed(&error, (&error).into()),
+        }
+    }
+
+    async fn verify_code(&self, inputs: &Inputs<'_>) -> Told {
+        let input = VerifyCode { identifier: inputs.required(Input::Identifier), code: inputs.required(Input::Code) };
+        match self.engine.verify_code(&self.mounted.realm, &self.caller, input).await {
+            Ok(()) => self.ok(),
+            Err(error) => self.failed(&error, (&error).into()),
+        }
+    }
+
+    async fn log_in(&self, inputs: &Inputs<'_>) -> Told {
+        let input = LogIn {
+            identifier: inputs.required(Input::Identifier),
+            password: inputs.required(Input::Password),
+            keep: inputs.keep(),
+        };
+        match self.engine.log_in(&self.mounted.realm, &self.caller, input).await {
+            Ok(granted) => self.ok_with(&AnswerValues::granted(self.head, &granted)),
+            Err(error) => self.failed(&error, (&error).into()),
+        }
+    }
+
+    async fn refresh(&self, inputs: &Inputs<'_>) -> Told {
+        let token = inputs.required(Input::Token);
+        match self.engine.refresh(&self.mounted.realm, &self.caller, token, self.route.needs_account).await {
+            Ok(granted) => self.ok_with(&AnswerValues::granted(self.head, &granted)),
+            Err(error) => self.failed(&error, (&error).into()),
+        }
+    }
+
+    async fn check_token(&self, inputs: &Inputs<'_>) -> Told {
+        match self.engine.check_token(&self.mounted.realm, inputs.required(Input::Token)).await {
+            Ok(()) => self.ok(),
+            Err(error) => self.failed(&error, (&error).into()),
+        }
+    }
+
+    async fn log_out(&self, inputs: &Inputs<'_>, principal: Option<&Principal>) -> Told {
+        let input = LogOut { token: inputs.get(Input::Token), principal };
+        match self.engine.log_out(&self.mounted.realm, &self.caller, input).await {
+            Ok(()) => self.ok(),
+            Err(error) => self.failed(&error, (&error).into()),
+        }
+    }
+
+    async fn log_out_everywhere(&self, principal: &Principal) -> Told {
+        match self.engine.log_out_everywhere(&self.mounted.realm, &self.caller, principal).await {
+            Ok(()) => self.ok(),
+            Err(trouble) => self.failed(&trouble, (&trouble).into()),
+        }
+    }
+
+    /// Says whether the request is signed in. A token that is not good is nobody's; only a fault
+    /// of ours is one.
+    async fn probe(&self, inputs: &Inputs<'_>, places: &Places<'_>) -> Told {
+        let realm = &self.mounted.realm;
+        let shown = self.mounted.shown(places).ok().flatten();
+        let principal = match self.engine.probe(realm, shown.as_deref(), inputs.get(Input::Token)).await {
+            Ok(Some(principal)) => principal,
+            Ok(None) => return self.tell(Outcome::Anonymous),
+            Err(trouble) => return self.failed(&trouble, (&trouble).into()),
+        };
+        match self.engine.who_am_i(&principal).await {
+            Ok(account) => self.ok_with(&AnswerValues::principal(self.head, &principal, Some(&account))),
+            Err(GuardError::Trouble(trouble)) => self.failed(&trouble, (&trouble).into()),
+            Err(_) => self.tell(Outcome::Anonymous),
+        }
+    }
+
+    async fn who_am_i(&self, principal: &Principal) -> Told {
+        match self.engine.who_am_i(principal).await {
+            Ok(account) => self.ok_with(&AnswerValues::principal(self.head, principal, Some(&account))),
+            Err(error) => self.refused(&Refusal::Bad(error)),
+        }
+    }
+
+    async fn list_sessions(&self, principal: &Principal) -> Told {
+        let listed = self.engine.list_sessions(principal).await;
+        let json = listed.map(|sessions| serde_json::to_string(&sessions));
+        match json {
+            Ok(Ok(json)) => self.ok_with(&AnswerValues::principal(self.head, principal, None).with_sessions(json)),
+            Ok(Err(_)) => self.tell(Outcome::Internal),
+            Err(trouble) => self.failed(&trouble, (&trouble).into()),
+        }
+    }
+
+    async fn end_session(&self, inputs: &Inputs<'_>, principal: &Principal) -> Told {
+        let id = inputs.required(Input::SessionId);
+        match self.engine.end_session(&self.mounted.realm, &self.caller, principal, id).await {
+            Ok(()) => self.ok(),
+            Err(error) => self.failed(&error, (&error).into()),
+        }
+    }
+
+    fn ok(&self) -> Told {
+        self.ok_with(&AnswerValues::new(self.head))
+    }
+
+    fn ok_with(&self, values: &AnswerValues<'_>) -> Told {
+        let answer = self.route.answer(Outcome::Ok, None);
+        let response = render(answer, self.locale, self.head, values, &self.mounted.cookies);
+        Told { response, outcome: Outcome::Ok }
+    }
+
+    fn failed(&self, error: &dyn std::error::Error, failure: Failure) -> Told {
+        if matches!(failure.outcome, Outcome::Internal | Outcome::Unavailable) {
+            tracing::error!(request = %self.head.id, operation = self.route.operation.name(), error = %error, "request failed");
+        }
+        self.fail(&failure)
+    }
+
+    fn fail(&self, failure: &Failure) -> Told {
+        let plan = failure.input.and_then(|input| self.route.inputs.iter().find(|plan| plan.input == input));
+        self.fail_naming(failure, plan.map_or("", |plan| &*plan.wire_name))
+    }
+
+    fn fail_naming(&self, failure: &Failure, field: &str) -> Told {
+        let answer = self.route.answer(failure.outcome, failure.input);
+        let values = AnswerValues::failure(self.head, failure, field);
+        let response = render(answer, self.locale, self.head, &values, &self.mounted.cookies);
+        Told { response, outcome: failure.outcome }
+    }
+
+    fn input_fault(&self, fault: &InputFault<'_>) -> Told {
+        let naming = |outcome: Outcome, input: Input, name: &str| {
+            self.fail_naming(&Failure { input: Some(input), ..outcome.into() }, name)
+        };
+        match *fault {
+            InputFault::Missing(input, name) => naming(Outcome::MissingField, input, name),
+            InputFault::Blank(input, name) => naming(Outcome::BlankField, input, name),
+            InputFault::WrongType | InputFault::BadHeader => self.tell(Outcome::BadRequest),
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Told {
+        let failure: Failure = match refusal {
+            Refusal::Unshown(outcome) => (*outcome).into(),
+            Refusal::Bad(error) => {
+                if let GuardError::Trouble(trouble) = error {
+                    return self.failed(trouble, trouble.into());
+                }
+                error.into()
+            }
+        };
+        let Some(guard) = &self.mounted.contract.guard else {
+            return self.tell(Outcome::Internal);
+        };
+        let values = AnswerValues::failure(self.head, &failure, "");
+        let answer = guard.answer(failure.outcome);
+        let response = render(answer, self.locale, self.head, &values, &self.mounted.cookies);
+        Told { response, outcome: failure.outcome }
+    }
+}
+

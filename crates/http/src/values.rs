@@ -1,0 +1,160 @@
+//! What fills the slots of an answer.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use daemun_contract::{Value, Values};
+use daemun_engine::{
+    account::{Account, Status},
+    ids::{AccountId, SessionId},
+    operations::{Granted, Principal},
+    time::Timestamp,
+    vocabulary::{Failure, Slot},
+};
+
+use crate::request::Head;
+
+/// The values one answer may show. Most are absent in most answers.
+pub(crate) struct AnswerValues<'a> {
+    head: &'a Head,
+    subject: Subject<'a>,
+    field: &'a str,
+    reason: Option<&'static str>,
+    retry_after: Option<Duration>,
+    sessions: Option<String>,
+}
+
+/// Whom an answer speaks of.
+enum Subject<'a> {
+    Nobody,
+    Granted(&'a Granted),
+    Principal(&'a Principal, Option<&'a Arc<Account>>),
+}
+
+impl<'a> AnswerValues<'a> {
+    /// An answer that speaks of nobody.
+    pub(crate) const fn new(head: &'a Head) -> Self {
+        Self { head, subject: Subject::Nobody, field: "", reason: None, retry_after: None, sessions: None }
+    }
+
+    /// An answer that hands out tokens.
+    pub(crate) fn granted(head: &'a Head, granted: &'a Granted) -> Self {
+        Self { subject: Subject::Granted(granted), ..Self::new(head) }
+    }
+
+    /// An answer to a request that is signed in.
+    pub(crate) fn principal(head: &'a Head, principal: &'a Principal, account: Option<&'a Arc<Account>>) -> Self {
+        Self { subject: Subject::Principal(principal, account), ..Self::new(head) }
+    }
+
+    /// An answer that says what went wrong; `field` is the wire name of the input at fault.
+    pub(crate) fn failure(head: &'a Head, failure: &Failure, field: &'a str) -> Self {
+        Self { field, reason: failure.reason, retry_after: failure.retry_after, ..Self::new(head) }
+    }
+
+    /// Adds the list of sessions, as JSON.
+    pub(crate) fn with_sessions(mut self, json: String) -> Self {
+        self.sessions = Some(json);
+        self
+    }
+
+    pub(crate) const fn access_expires_at(&self) -> Option<Timestamp> {
+        match self.subject {
+            Subject::Nobody => None,
+            Subject::Granted(granted) => Some(granted.access_expires_at),
+            Subject::Principal(principal, _) => Some(principal.expires_at),
+        }
+    }
+
+    pub(crate) const fn refresh_expires_at(&self) -> Option<Timestamp> {
+        match self.subject {
+            Subject::Granted(granted) => Some(granted.refresh_expires_at),
+            Subject::Nobody | Subject::Principal(..) => None,
+        }
+    }
+
+    fn account_id(&self) -> Option<AccountId> {
+        match self.subject {
+            Subject::Nobody => None,
+            Subject::Granted(granted) => granted.session.subject.account(),
+            Subject::Principal(principal, _) => principal.account,
+        }
+    }
+
+    fn session_id(&self) -> Option<SessionId> {
+        match self.subject {
+            Subject::Nobody => None,
+            Subject::Granted(granted) => Some(granted.session.id),
+            Subject::Principal(principal, _) => principal.session,
+        }
+    }
+
+    fn account(&self) -> Option<&Account> {
+        match self.subject {
+            Subject::Nobody => None,
+            Subject::Granted(granted) => granted.account.as_deref(),
+            Subject::Principal(_, account) => account.map(|account| &**account),
+        }
+    }
+
+    fn token(&self, pick: fn(&Granted) -> &str) -> Value<'_> {
+        match self.subject {
+            Subject::Granted(granted) => text(pick(granted)),
+            Subject::Nobody | Subject::Principal(..) => Value::Null,
+        }
+    }
+
+    fn of_account<'s>(&'s self, pick: impl FnOnce(&'s Account) -> Option<Value<'s>>) -> Value<'s> {
+        self.account().and_then(pick).unwrap_or(Value::Null)
+    }
+
+    fn seconds_until(&self, point: Option<Timestamp>) -> Value<'_> {
+        point.map_or(Value::Null, |point| seconds(point.since(self.head.at)))
+    }
+}
+
+impl Values for AnswerValues<'_> {
+    fn value(&self, slot: Slot) -> Value<'_> {
+        match slot {
+            Slot::AccountId => self.account_id().map_or(Value::Null, |id| Value::Int(id.0)),
+            Slot::AccountIdText => self.account_id().map_or(Value::Null, |id| owned(id.to_string())),
+            Slot::AccountEmail => self.of_account(|account| account.email.as_ref().map(|email| text(email.as_str()))),
+            Slot::AccountPhone => self.of_account(|account| account.phone.as_ref().map(|phone| text(phone.as_str()))),
+            Slot::AccountNickname => self.of_account(|account| account.nickname.as_deref().map(text)),
+            Slot::AccountActive => {
+                self.of_account(|account| Some(Value::Bool(matches!(account.status, Status::Active { .. }))))
+            }
+            Slot::AccountKakao => self.of_account(|account| account.linked.get("kakao").map(|id| text(id))),
+            Slot::AccountCreatedAt => self.of_account(|account| Some(owned(account.created_at.to_string()))),
+            Slot::AccountLastLogin => {
+                self.of_account(|account| account.last_login_at.map(|point| owned(point.to_string())))
+            }
+            Slot::SessionId => self.session_id().map_or(Value::Null, |id| owned(id.to_string())),
+            Slot::Access => self.token(|granted| &granted.access),
+            Slot::Refresh => self.token(|granted| &granted.refresh),
+            Slot::AccessExpiresIn => self.seconds_until(self.access_expires_at()),
+            Slot::RefreshExpiresIn => self.seconds_until(self.refresh_expires_at()),
+            Slot::Field => text(self.field),
+            Slot::Reason => self.reason.map_or(Value::Null, text),
+            Slot::RetryAfter => self.retry_after.map_or(Value::Null, |wait| seconds(wait.max(Duration::from_secs(1)))),
+            Slot::Sessions => self.sessions.as_deref().map_or(Value::Null, |json| Value::Json(Cow::Borrowed(json))),
+            Slot::RequestPath => text(self.head.uri.path()),
+            Slot::RequestId => owned(self.head.id.to_string()),
+            Slot::Now => owned(self.head.at.to_string()),
+            Slot::NowText => owned(self.head.at.to_string().replace('T', " ").trim_end_matches('Z').to_owned()),
+        }
+    }
+}
+
+fn text(text: &str) -> Value<'_> {
+    Value::Str(Cow::Borrowed(text))
+}
+
+fn owned(text: String) -> Value<'static> {
+    Value::Str(Cow::Owned(text))
+}
+
+/// Whole seconds, rounded up, so that nobody comes back too soon.
+fn seconds(span: Duration) -> Value<'static> {
+    let whole = span.as_secs() + u64::from(span.subsec_nanos() > 0);
+    Value::Int(i64::try_from(whole).unwrap_or(i64::MAX))
+}
