@@ -11,6 +11,7 @@ use std::{
 
 use axum::{
     Router,
+    body::HttpBody,
     http::{HeaderValue, Method, Request, Response, StatusCode, header},
 };
 use bytes::Bytes;
@@ -31,7 +32,9 @@ use crate::{
     respond::{Body, finish, problem},
     run::{Run, Told},
     table::{Hit, Table},
-    transport::{BodyFault, Cidr, Peer, TransportStats, client_address, read_body},
+    transport::{
+        BodyFault, Cidr, Handler, Peer, RequestBody, TransportStats, client_address, read_body,
+    },
 };
 
 /// What the application is made of.
@@ -130,7 +133,11 @@ impl App {
         let all: Vec<&Contract> = parts.contracts.iter().collect();
         daemun_contract::clashes(&all).map_err(AppError::Clash)?;
         let metrics = Metrics::new()?;
-        let contracts = parts.contracts.iter().map(|c| pages::ContractPage::of(c, &parts.public_url)).collect();
+        let contracts = parts
+            .contracts
+            .iter()
+            .map(|c| pages::ContractPage::of(c, &parts.public_url))
+            .collect();
         let secret = parts.legacy_secret.as_ref().map(|secret| secret.as_slice());
         let mut mounted = Vec::with_capacity(parts.contracts.len());
         for contract in parts.contracts {
@@ -166,10 +173,9 @@ impl App {
     }
 
     /// Answers one request.
-    pub async fn handle<B>(&self, request: Request<B>, peer: Peer) -> Response<Body>
+    pub async fn answer<B>(&self, request: Request<B>, peer: Peer) -> Response<Body>
     where
-        B: axum::body::HttpBody<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
+        B: HttpBody<Data = Bytes, Error: Into<BodyFault>> + Unpin,
     {
         let began = Instant::now();
         let id = RequestId(self.next_request.fetch_add(1, Ordering::Relaxed));
@@ -191,7 +197,7 @@ impl App {
                 }
                 response
             }
-            None => self.page(head, body).await,
+            None => self.page(head).await,
         };
         finish(&mut response, id, self.hsts);
         response
@@ -202,21 +208,41 @@ impl App {
         hit: &Hit<'h>,
         head: &Head,
         body: B,
-    ) -> (Response<Body>, Option<(&'h daemun_contract::Route, Outcome)>)
+    ) -> (
+        Response<Body>,
+        Option<(&'h daemun_contract::Route, Outcome)>,
+    )
     where
-        B: axum::body::HttpBody<Data = Bytes> + Unpin,
+        B: HttpBody<Data = Bytes, Error: Into<BodyFault>> + Unpin,
     {
         if head.method == Method::OPTIONS {
-            return (self.origins.preflight(head, &hit.allow(), &hit.mounted.request_headers), None);
+            return (
+                self.origins
+                    .preflight(head, &hit.allow(), &hit.mounted.request_headers),
+                None,
+            );
         }
         let found = hit.route(head.method.as_str());
         let Some(route) = found.or_else(|| hit.any()) else {
-            return (problem(StatusCode::NOT_FOUND, "not_found", "There is nothing here."), None);
+            return (
+                problem(StatusCode::NOT_FOUND, "not_found", "There is nothing here."),
+                None,
+            );
         };
         let (caller, locale) = hit.mounted.caller(head);
-        let run =
-            Run { engine: &self.engine, mounted: hit.mounted, route, head, params: &hit.params, caller, locale };
-        let Told { mut response, outcome } = match found {
+        let run = Run {
+            engine: &self.engine,
+            mounted: hit.mounted,
+            route,
+            head,
+            params: &hit.params,
+            caller,
+            locale,
+        };
+        let Told {
+            mut response,
+            outcome,
+        } = match found {
             None => run.tell(Outcome::MethodNotAllowed),
             Some(_) => self.run(&run, body).await,
         };
@@ -233,7 +259,7 @@ impl App {
 
     async fn run<B>(&self, run: &Run<'_>, body: B) -> Told
     where
-        B: axum::body::HttpBody<Data = Bytes> + Unpin,
+        B: HttpBody<Data = Bytes, Error: Into<BodyFault>> + Unpin,
     {
         let body_type = BodyType::of(&run.head.headers);
         let forgeable = body_type.is_form() || run.mounted.is_forgeable(run.route);
@@ -247,12 +273,9 @@ impl App {
         }
     }
 
-    async fn page<B>(&self, head: Head, body: B) -> Response<Body>
-    where
-        B: axum::body::HttpBody<Data = Bytes> + Send + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
-        let mut request = Request::new(axum::body::Body::new(body));
+    /// What belongs to no contract is read with GET; a body there is nobody's.
+    async fn page(&self, head: Head) -> Response<Body> {
+        let mut request = Request::new(axum::body::Body::empty());
         *request.method_mut() = head.method;
         *request.uri_mut() = head.uri;
         request.extensions_mut().insert(ClientAddress(head.client));
@@ -260,8 +283,28 @@ impl App {
         let (parts, body) = response.into_parts();
         match body.collect().await {
             Ok(whole) => Response::from_parts(parts, Full::new(whole.to_bytes())),
-            Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side."),
+            Err(_) => problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Something went wrong on our side.",
+            ),
         }
+    }
+}
+
+impl Handler for App {
+    type Body = Body;
+
+    async fn handle(&self, request: Request<RequestBody>, peer: Peer) -> Response<Body> {
+        self.answer(request, peer).await
+    }
+
+    fn panicked(&self) -> Response<Body> {
+        problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side.",
+        )
     }
 }
 
@@ -275,7 +318,11 @@ fn first_request_id() -> u64 {
 
 /// The headers a contract's pages send: what its inputs and its guard read, and the content type.
 fn request_headers(contract: &Contract) -> String {
-    let inputs = contract.routes.iter().flat_map(|route| &route.inputs).flat_map(|plan| &plan.sources);
+    let inputs = contract
+        .routes
+        .iter()
+        .flat_map(|route| &route.inputs)
+        .flat_map(|plan| &plan.sources);
     let guard = contract.guard.iter().flat_map(|guard| &guard.sources);
     let mut names: Vec<String> = inputs
         .chain(guard)

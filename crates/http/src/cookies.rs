@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use axum::http::{HeaderMap, header};
 use daemun_contract::{Contract, Cookie, CookieAnswer, CookieCodec, MaxAge, Secure};
-use daemun_engine::{signed_cookies::{CookieKeys, CookieSigner, Django}, time::Timestamp};
+use daemun_engine::{
+    signed_cookies::{CookieKeys, CookieSigner, Django},
+    time::Timestamp,
+};
 
 use crate::values::AnswerValues;
 
@@ -21,7 +24,10 @@ impl CookieReader {
     /// Prepares the keys of a contract's signed cookies.
     pub(crate) fn new(contract: &Contract, secret: Option<&[u8]>, dev: bool) -> Self {
         let signer = secret.map(CookieSigner::new);
-        let signed = contract.cookies.iter().filter(|cookie| cookie.codec != CookieCodec::Plain);
+        let signed = contract
+            .cookies
+            .iter()
+            .filter(|cookie| cookie.codec != CookieCodec::Plain);
         let keys = signed
             .filter_map(|cookie| Some((cookie.name.clone(), signer.as_ref()?.keys(&cookie.name))))
             .collect();
@@ -29,7 +35,12 @@ impl CookieReader {
     }
 
     /// The value of a cookie that is there exactly once, and, where it is signed, rightly so.
-    pub(crate) fn read(&self, headers: &HeaderMap, name: &str, codec: CookieCodec) -> Option<String> {
+    pub(crate) fn read(
+        &self,
+        headers: &HeaderMap,
+        name: &str,
+        codec: CookieCodec,
+    ) -> Option<String> {
         let raw = sole_cookie(headers, name)?;
         match codec {
             CookieCodec::Plain => Some(raw.to_owned()),
@@ -89,7 +100,11 @@ impl CookieReader {
         template.render(locale, values, &mut value);
         let value = String::from_utf8(value).ok()?;
         let seconds = u64::try_from(now.unix_seconds()).ok()?;
-        let signed = self.keys.get(&cookie.name)?.of(version).sign(&value, seconds);
+        let signed = self
+            .keys
+            .get(&cookie.name)?
+            .of(version)
+            .sign(&value, seconds);
         line.extend_from_slice(signed.as_bytes());
         Some(())
     }
@@ -124,7 +139,9 @@ fn sole_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     for line in headers.get_all(header::COOKIE) {
         let Ok(line) = line.to_str() else { continue };
         for pair in line.split(';') {
-            let Some((key, value)) = pair.trim().split_once('=') else { continue };
+            let Some((key, value)) = pair.trim().split_once('=') else {
+                continue;
+            };
             if key == name && found.replace(unquoted(value)).is_some() {
                 return None;
             }
@@ -134,5 +151,8 @@ fn sole_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 fn unquoted(value: &str) -> &str {
-    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
+    value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(value)
 }

@@ -68,12 +68,18 @@ impl BodyType {
 
 impl Fields {
     /// Reads `body` as what `body_type` says it is. An empty body has no fields, whatever its type.
-    pub(crate) async fn read(body: Bytes, body_type: BodyType, headers: &HeaderMap) -> Result<Self, BodyFault> {
+    pub(crate) async fn read(
+        body: Bytes,
+        body_type: BodyType,
+        headers: &HeaderMap,
+    ) -> Result<Self, BodyFault> {
         match body_type {
             BodyType::Other => Err(BodyFault::UnsupportedType),
             _ if body.is_empty() => Ok(Self::None),
             BodyType::Unsaid => Err(BodyFault::UnsupportedType),
-            BodyType::Json => serde_json::from_slice(&body).map(Self::Json).map_err(|_| BodyFault::Malformed),
+            BodyType::Json => serde_json::from_slice(&body)
+                .map(Self::Json)
+                .map_err(|_| BodyFault::Malformed),
             BodyType::UrlEncoded => url_encoded(&body),
             BodyType::Multipart => multipart(body, headers).await,
         }
@@ -119,13 +125,19 @@ fn url_encoded(body: &[u8]) -> Result<Fields, BodyFault> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     let field = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (form_decoded(name).into_owned(), form_decoded(value).into_owned())
+        (
+            form_decoded(name).into_owned(),
+            form_decoded(value).into_owned(),
+        )
     };
     Ok(Fields::Form(pairs.map(field).collect()))
 }
 
 async fn multipart(body: Bytes, headers: &HeaderMap) -> Result<Fields, BodyFault> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let boundary = multer::parse_boundary(content_type).map_err(|_| BodyFault::Malformed)?;
     let mut parts = multer::Multipart::new(BodyDataStream::new(Full::new(body)), boundary);
     let mut fields = Vec::new();

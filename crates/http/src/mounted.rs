@@ -48,13 +48,24 @@ impl Mounted {
     /// Who asks, in the language that answers them best; the index is the contract's own.
     pub(crate) fn caller(&self, head: &Head) -> (Caller, usize) {
         let index = self.contract.locale_index(head.header("accept-language"));
-        let locale = self.contract.locales.get(index).copied().unwrap_or(Locale::En);
-        let client = Client { address: head.client, user_agent: head.user_agent().into() };
+        let locale = self
+            .contract
+            .locales
+            .get(index)
+            .copied()
+            .unwrap_or(Locale::En);
+        let client = Client {
+            address: head.client,
+            user_agent: head.user_agent().into(),
+        };
         (Caller { client, locale }, index)
     }
 
     /// The access token a request shows, where the guard looks for one.
-    pub(crate) fn shown<'r>(&'r self, places: &Places<'r>) -> Result<Option<std::borrow::Cow<'r, str>>, Outcome> {
+    pub(crate) fn shown<'r>(
+        &'r self,
+        places: &Places<'r>,
+    ) -> Result<Option<std::borrow::Cow<'r, str>>, Outcome> {
         let Some(guard) = &self.contract.guard else {
             return Ok(None);
         };
@@ -68,13 +79,20 @@ impl Mounted {
     }
 
     /// Asks the guard, as far as the route wants it asked.
-    pub(crate) async fn guard(&self, engine: &daemun_engine::Engine, route: &Route, places: &Places<'_>) -> Guarded {
+    pub(crate) async fn guard(
+        &self,
+        engine: &daemun_engine::Engine,
+        route: &Route,
+        places: &Places<'_>,
+    ) -> Guarded {
         if route.guard == GuardMode::Off {
             return Guarded::NotAsked;
         }
         let token = match (self.shown(places), route.guard) {
             (Ok(Some(token)), _) => token,
-            (Ok(None), GuardMode::Required) => return Guarded::Refused(Refusal::Unshown(Outcome::MissingToken)),
+            (Ok(None), GuardMode::Required) => {
+                return Guarded::Refused(Refusal::Unshown(Outcome::MissingToken));
+            }
             (Ok(None), _) => return Guarded::NotAsked,
             (Err(outcome), _) => return Guarded::Refused(Refusal::Unshown(outcome)),
         };
@@ -87,7 +105,12 @@ impl Mounted {
     /// Whether another site's request could do harm through this route: it writes, and the
     /// browser's cookies would speak for the person, or be set.
     pub(crate) fn is_forgeable(&self, route: &Route) -> bool {
-        let guard_reads = self.contract.guard.as_ref().is_some_and(daemun_contract::Guard::reads_cookies);
-        route.operation.writes() && (route.touches_cookies() || (route.guard != GuardMode::Off && guard_reads))
+        let guard_reads = self
+            .contract
+            .guard
+            .as_ref()
+            .is_some_and(daemun_contract::Guard::reads_cookies);
+        route.operation.writes()
+            && (route.touches_cookies() || (route.guard != GuardMode::Off && guard_reads))
     }
 }

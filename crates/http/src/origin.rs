@@ -16,7 +16,11 @@ impl Origins {
     /// `public_url` and `allowed` are origins: scheme, host and port, compared exactly.
     pub(crate) fn new(public_url: &str, allowed: &[String]) -> Self {
         let origins = std::iter::once(public_url).chain(allowed.iter().map(String::as_str));
-        Self { allowed: origins.map(|origin| origin.trim_end_matches('/').to_owned()).collect() }
+        Self {
+            allowed: origins
+                .map(|origin| origin.trim_end_matches('/').to_owned())
+                .collect(),
+        }
     }
 
     /// Whether a browser would send this request for a page of another site. What no browser sent
@@ -25,7 +29,11 @@ impl Origins {
         if let Some(origin) = head.headers.get(header::ORIGIN) {
             return !self.is_own(origin, head);
         }
-        match head.headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+        match head
+            .headers
+            .get("sec-fetch-site")
+            .map(HeaderValue::as_bytes)
+        {
             None | Some(b"same-origin" | b"none") => false,
             Some(_) => true,
         }
@@ -39,8 +47,15 @@ impl Origins {
             return true;
         }
         let scheme = if head.secure { "https" } else { "http" };
-        let host = head.header(header::HOST.as_str()).or_else(|| head.uri.authority().map(|a| a.as_str()));
-        host.is_some_and(|host| origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) == Some(host))
+        let host = head
+            .header(header::HOST.as_str())
+            .or_else(|| head.uri.authority().map(|a| a.as_str()));
+        host.is_some_and(|host| {
+            origin
+                .strip_prefix(scheme)
+                .and_then(|rest| rest.strip_prefix("://"))
+                == Some(host)
+        })
     }
 
     /// Lets a page of a listed origin read the answer, cookies and all (Fetch §3.2).
@@ -49,14 +64,25 @@ impl Origins {
         let Some(origin) = head.headers.get(header::ORIGIN) else {
             return;
         };
-        if origin.to_str().is_ok_and(|origin| self.allowed.iter().any(|allowed| allowed == origin)) {
+        if origin
+            .to_str()
+            .is_ok_and(|origin| self.allowed.iter().any(|allowed| allowed == origin))
+        {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            headers.insert(
+                header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            );
         }
     }
 
     /// Answers a preflight for a path that has `methods`; `headers` are those its contract reads.
-    pub(crate) fn preflight(&self, head: &Head, methods: &str, request_headers: &str) -> Response<Body> {
+    pub(crate) fn preflight(
+        &self,
+        head: &Head,
+        methods: &str,
+        request_headers: &str,
+    ) -> Response<Body> {
         let mut response = problem(StatusCode::NO_CONTENT, "preflight", "");
         *response.body_mut() = Body::default();
         let headers = response.headers_mut();
@@ -64,7 +90,11 @@ impl Origins {
         self.share(head, headers);
         if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
             insert(headers, header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-            insert(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, request_headers);
+            insert(
+                headers,
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                request_headers,
+            );
             insert(headers, header::ACCESS_CONTROL_MAX_AGE, "600");
         }
         response

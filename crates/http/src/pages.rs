@@ -79,18 +79,29 @@ struct OutboxPage {
 }
 
 async fn index(State(state): Shared) -> Page {
-    html(&IndexPage { contracts: &state.contracts, dev: state.dev })
+    html(&IndexPage {
+        contracts: &state.contracts,
+        dev: state.dev,
+    })
 }
 
 async fn contract(State(state): Shared, Path(name): Path<String>) -> Page {
-    match state.contracts.iter().find(|contract| contract.name == name) {
+    match state
+        .contracts
+        .iter()
+        .find(|contract| contract.name == name)
+    {
         Some(contract) => html(&ContractHtml { contract }),
         None => nothing_here().await,
     }
 }
 
 async fn openapi(State(state): Shared, Path(name): Path<String>) -> Page {
-    match state.contracts.iter().find(|contract| contract.name == name) {
+    match state
+        .contracts
+        .iter()
+        .find(|contract| contract.name == name)
+    {
         Some(contract) => typed("application/json", contract.openapi.clone()),
         None => nothing_here().await,
     }
@@ -100,7 +111,10 @@ async fn openapi(State(state): Shared, Path(name): Path<String>) -> Page {
 /// it signs.
 async fn jwks(State(state): Shared) -> Page {
     let mut page = typed("application/jwk-set+json", state.engine.jwks());
-    page.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    page.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=300"),
+    );
     page
 }
 
@@ -115,7 +129,11 @@ async fn readyz(State(state): Shared) -> Page {
         Ok(()) => typed("application/json", json!({"status": "ready"}).to_string()),
         Err(error) => {
             tracing::error!(error = %error, "not ready");
-            problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The store does not answer.")
+            problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "The store does not answer.",
+            )
         }
     }
 }
@@ -126,14 +144,32 @@ async fn metrics(State(state): Shared, Extension(client): Extension<ClientAddres
     }
     let stats = &state.stats;
     let gauges = [
-        ("daemun_connections_open", stats.open.load(Ordering::Relaxed)),
-        ("daemun_connections_accepted_total", stats.accepted.load(Ordering::Relaxed)),
-        ("daemun_connections_reaped_total", stats.reaped.load(Ordering::Relaxed)),
-        ("daemun_connections_refused_total", stats.refused.load(Ordering::Relaxed)),
-        ("daemun_revocations_held", state.engine.revocations_held() as u64),
+        (
+            "daemun_connections_open",
+            stats.open.load(Ordering::Relaxed),
+        ),
+        (
+            "daemun_connections_accepted_total",
+            stats.accepted.load(Ordering::Relaxed),
+        ),
+        (
+            "daemun_connections_reaped_total",
+            stats.reaped.load(Ordering::Relaxed),
+        ),
+        (
+            "daemun_connections_refused_total",
+            stats.refused.load(Ordering::Relaxed),
+        ),
+        (
+            "daemun_revocations_held",
+            state.engine.revocations_held() as u64,
+        ),
     ];
     for (name, value) in gauges {
-        #[expect(clippy::cast_precision_loss, reason = "gauges are floating-point by format")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "gauges are floating-point by format"
+        )]
         state.metrics.gauge(name).set(value as f64);
     }
     typed("text/plain; version=0.0.4", state.metrics.page())
@@ -141,7 +177,9 @@ async fn metrics(State(state): Shared, Extension(client): Extension<ClientAddres
 
 async fn outbox(State(state): Shared) -> Page {
     match &state.outbox {
-        Some(outbox) => html(&OutboxPage { messages: outbox.all() }),
+        Some(outbox) => html(&OutboxPage {
+            messages: outbox.all(),
+        }),
         None => nothing_here().await,
     }
 }
@@ -151,15 +189,25 @@ struct Latest {
     to: String,
 }
 
-async fn latest(State(state): Shared, query: Result<Query<Latest>, axum::extract::rejection::QueryRejection>) -> Page {
+async fn latest(
+    State(state): Shared,
+    query: Result<Query<Latest>, axum::extract::rejection::QueryRejection>,
+) -> Page {
     let Some(outbox) = &state.outbox else {
         return nothing_here().await;
     };
     let Ok(Query(Latest { to })) = query else {
-        return problem(StatusCode::BAD_REQUEST, "bad_request", "Say whose: /dev/outbox/latest?to=ADDRESS");
+        return problem(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "Say whose: /dev/outbox/latest?to=ADDRESS",
+        );
     };
     // A `+` in a query is a space by the rules of forms; no address has one.
-    match outbox.latest(&to).or_else(|| outbox.latest(&to.replace(' ', "+"))) {
+    match outbox
+        .latest(&to)
+        .or_else(|| outbox.latest(&to.replace(' ', "+")))
+    {
         Some(message) => typed(
             "application/json",
             json!({
@@ -168,7 +216,11 @@ async fn latest(State(state): Shared, query: Result<Query<Latest>, axum::extract
             })
             .to_string(),
         ),
-        None => problem(StatusCode::NOT_FOUND, "not_found", "No message to that address is in the outbox."),
+        None => problem(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "No message to that address is in the outbox.",
+        ),
     }
 }
 
@@ -177,7 +229,11 @@ async fn nothing_here() -> Page {
 }
 
 async fn wrong_method() -> Page {
-    problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This is read with GET.")
+    problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "This is read with GET.",
+    )
 }
 
 fn problem(status: StatusCode, code: &str, detail: &str) -> Page {
@@ -185,7 +241,10 @@ fn problem(status: StatusCode, code: &str, detail: &str) -> Page {
 }
 
 fn typed(content_type: &'static str, body: String) -> Page {
-    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     (headers, body).into_response()
 }
 
@@ -194,9 +253,16 @@ fn html(page: &impl Template) -> Page {
         Ok(body) => {
             let mut page = typed("text/html; charset=utf-8", body);
             let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-            page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+            page.headers_mut().insert(
+                header::CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(policy),
+            );
             page
         }
-        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side."),
+        Err(_) => problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side.",
+        ),
     }
 }

@@ -29,15 +29,33 @@ pub(crate) struct Head {
 pub(crate) struct RequestId(pub(crate) u64);
 
 impl Head {
-    pub(crate) fn new(parts: request::Parts, client: IpAddr, secure: bool, id: RequestId, at: Timestamp) -> Self {
-        Self { method: parts.method, uri: parts.uri, headers: parts.headers, client, secure, id, at }
+    pub(crate) fn new(
+        parts: request::Parts,
+        client: IpAddr,
+        secure: bool,
+        id: RequestId,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            method: parts.method,
+            uri: parts.uri,
+            headers: parts.headers,
+            client,
+            secure,
+            id,
+            at,
+        }
     }
 
     /// A header that appears once and is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         let first = values.next()?;
-        if values.next().is_some() { None } else { first.to_str().ok() }
+        if values.next().is_some() {
+            None
+        } else {
+            first.to_str().ok()
+        }
     }
 
     pub(crate) fn user_agent(&self) -> &str {
@@ -92,7 +110,9 @@ impl<'r> Places<'r> {
             Source::Query(name) => query(self.head.uri.query().unwrap_or_default(), name),
             Source::Path(name) => {
                 let param = self.params.iter().find(|(param, _)| **param == **name);
-                param.map_or(Found::Absent, |(_, value)| Found::Text(percent_decoded(value)))
+                param.map_or(Found::Absent, |(_, value)| {
+                    Found::Text(percent_decoded(value))
+                })
             }
             Source::Header { name, schemes } => self.header(name, schemes),
             Source::Cookie { name, codec } => self.cookie(name, *codec),
@@ -112,7 +132,10 @@ impl<'r> Places<'r> {
         }
         let mut words = text.split_ascii_whitespace();
         let scheme = words.next().unwrap_or_default();
-        if !schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
+        if !schemes
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(scheme))
+        {
             return Found::Absent;
         }
         match (words.next(), words.next()) {
@@ -174,7 +197,10 @@ pub(crate) enum InputFault<'r> {
 
 impl<'r> Inputs<'r> {
     /// Reads every input of a route, in the order of its file, and stops at the first fault.
-    pub(crate) fn read(plans: &'r [InputPlan], places: &Places<'r>) -> Result<Self, InputFault<'r>> {
+    pub(crate) fn read(
+        plans: &'r [InputPlan],
+        places: &Places<'r>,
+    ) -> Result<Self, InputFault<'r>> {
         let mut inputs = Self::default();
         for plan in plans {
             let (found, source) = places.find(&plan.sources);
@@ -226,7 +252,9 @@ fn is_blank(input: Input, text: &str) -> bool {
 }
 
 fn says_yes(text: &str) -> bool {
-    ["true", "1", "y", "yes", "on"].iter().any(|yes| yes.eq_ignore_ascii_case(text.trim()))
+    ["true", "1", "y", "yes", "on"]
+        .iter()
+        .any(|yes| yes.eq_ignore_ascii_case(text.trim()))
 }
 
 /// What a JSON value is, as an input.
@@ -238,4 +266,3 @@ pub(crate) fn found_in_json(value: &Value) -> Found<'_> {
         Value::Number(_) | Value::Array(_) | Value::Object(_) => Found::WrongType,
     }
 }
-

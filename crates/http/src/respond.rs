@@ -23,7 +23,8 @@ pub(crate) fn render(
     let mut body = Vec::with_capacity(1024);
     answer.render_body(locale, values, &mut body);
     let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     if let Some(content_type) = answer.content_type.as_deref() {
         put(headers, header::CONTENT_TYPE, content_type.as_bytes());
@@ -56,14 +57,25 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &[u8]) {
 }
 
 /// Puts on a response what every response carries.
-pub(crate) fn finish(response: &mut Response<Body>, head_id: crate::request::RequestId, hsts: bool) {
+pub(crate) fn finish(
+    response: &mut Response<Body>,
+    head_id: crate::request::RequestId,
+    hsts: bool,
+) {
     static NOSNIFF: HeaderName = header::X_CONTENT_TYPE_OPTIONS;
-    static REQUEST_ID: LazyLock<HeaderName> = LazyLock::new(|| HeaderName::from_static("x-request-id"));
+    static REQUEST_ID: LazyLock<HeaderName> =
+        LazyLock::new(|| HeaderName::from_static("x-request-id"));
     let headers = response.headers_mut();
     headers.insert(NOSNIFF.clone(), HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     if hsts {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+        );
     }
     if let Ok(id) = HeaderValue::try_from(head_id.to_string()) {
         headers.insert(REQUEST_ID.clone(), id);
@@ -82,7 +94,10 @@ pub(crate) fn problem(status: StatusCode, code: &str, detail: &str) -> Response<
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

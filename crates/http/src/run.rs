@@ -45,7 +45,12 @@ impl Run<'_> {
             Err(BodyFault::UnsupportedType) => return self.tell(Outcome::UnsupportedMediaType),
         };
         let cookies: &CookieReader = &self.mounted.cookies;
-        let places = Places { head: self.head, fields: &fields, params: self.params, cookies };
+        let places = Places {
+            head: self.head,
+            fields: &fields,
+            params: self.params,
+            cookies,
+        };
         let principal = match self.mounted.guard(self.engine, self.route, &places).await {
             Guarded::Passed(principal) => Some(principal),
             Guarded::NotAsked => None,
@@ -62,7 +67,12 @@ impl Run<'_> {
         self.fail(&outcome.into())
     }
 
-    async fn operate(&self, inputs: &Inputs<'_>, places: &Places<'_>, principal: Option<Principal>) -> Told {
+    async fn operate(
+        &self,
+        inputs: &Inputs<'_>,
+        places: &Places<'_>,
+        principal: Option<Principal>,
+    ) -> Told {
         match self.route.operation {
             Operation::SignUp => self.sign_up(inputs).await,
             Operation::ResendCode => self.resend_code(inputs).await,
@@ -72,7 +82,10 @@ impl Run<'_> {
             Operation::CheckToken => self.check_token(inputs).await,
             Operation::LogOut => self.log_out(inputs, principal.as_ref()).await,
             Operation::Probe => self.probe(inputs, places).await,
-            Operation::LogOutEverywhere | Operation::WhoAmI | Operation::ListSessions | Operation::EndSession => {
+            Operation::LogOutEverywhere
+            | Operation::WhoAmI
+            | Operation::ListSessions
+            | Operation::EndSession => {
                 let Some(principal) = principal else {
                     return self.refused(&Refusal::Unshown(Outcome::MissingToken));
                 };
@@ -96,24 +109,41 @@ impl Run<'_> {
             password: inputs.required(Input::Password),
             nickname: inputs.get(Input::Nickname),
         };
-        match self.engine.sign_up(&self.mounted.realm, &self.caller, input).await {
+        match self
+            .engine
+            .sign_up(&self.mounted.realm, &self.caller, input)
+            .await
+        {
             Ok(()) => self.ok(),
             Err(error) => self.failed(&error, (&error).into()),
         }
     }
 
     async fn resend_code(&self, inputs: &Inputs<'_>) -> Told {
-        let input =
-            ResendCode { identifier: inputs.required(Input::Identifier), password: inputs.get(Input::Password) };
-        match self.engine.resend_code(&self.mounted.realm, &self.caller, input).await {
+        let input = ResendCode {
+            identifier: inputs.required(Input::Identifier),
+            password: inputs.get(Input::Password),
+        };
+        match self
+            .engine
+            .resend_code(&self.mounted.realm, &self.caller, input)
+            .await
+        {
             Ok(()) => self.ok(),
             Err(error) => self.failed(&error, (&error).into()),
         }
     }
 
     async fn verify_code(&self, inputs: &Inputs<'_>) -> Told {
-        let input = VerifyCode { identifier: inputs.required(Input::Identifier), code: inputs.required(Input::Code) };
-        match self.engine.verify_code(&self.mounted.realm, &self.caller, input).await {
+        let input = VerifyCode {
+            identifier: inputs.required(Input::Identifier),
+            code: inputs.required(Input::Code),
+        };
+        match self
+            .engine
+            .verify_code(&self.mounted.realm, &self.caller, input)
+            .await
+        {
             Ok(()) => self.ok(),
             Err(error) => self.failed(&error, (&error).into()),
         }
@@ -125,7 +155,11 @@ impl Run<'_> {
             password: inputs.required(Input::Password),
             keep: inputs.keep(),
         };
-        match self.engine.log_in(&self.mounted.realm, &self.caller, input).await {
+        match self
+            .engine
+            .log_in(&self.mounted.realm, &self.caller, input)
+            .await
+        {
             Ok(granted) => self.ok_with(&AnswerValues::granted(self.head, &granted)),
             Err(error) => self.failed(&error, (&error).into()),
         }
@@ -133,29 +167,53 @@ impl Run<'_> {
 
     async fn refresh(&self, inputs: &Inputs<'_>) -> Told {
         let token = inputs.required(Input::Token);
-        match self.engine.refresh(&self.mounted.realm, &self.caller, token, self.route.needs_account).await {
+        match self
+            .engine
+            .refresh(
+                &self.mounted.realm,
+                &self.caller,
+                token,
+                self.route.needs_account,
+            )
+            .await
+        {
             Ok(granted) => self.ok_with(&AnswerValues::granted(self.head, &granted)),
             Err(error) => self.failed(&error, (&error).into()),
         }
     }
 
     async fn check_token(&self, inputs: &Inputs<'_>) -> Told {
-        match self.engine.check_token(&self.mounted.realm, inputs.required(Input::Token)).await {
+        match self
+            .engine
+            .check_token(&self.mounted.realm, inputs.required(Input::Token))
+            .await
+        {
             Ok(()) => self.ok(),
             Err(error) => self.failed(&error, (&error).into()),
         }
     }
 
     async fn log_out(&self, inputs: &Inputs<'_>, principal: Option<&Principal>) -> Told {
-        let input = LogOut { token: inputs.get(Input::Token), principal };
-        match self.engine.log_out(&self.mounted.realm, &self.caller, input).await {
+        let input = LogOut {
+            token: inputs.get(Input::Token),
+            principal,
+        };
+        match self
+            .engine
+            .log_out(&self.mounted.realm, &self.caller, input)
+            .await
+        {
             Ok(()) => self.ok(),
             Err(error) => self.failed(&error, (&error).into()),
         }
     }
 
     async fn log_out_everywhere(&self, principal: &Principal) -> Told {
-        match self.engine.log_out_everywhere(&self.mounted.realm, &self.caller, principal).await {
+        match self
+            .engine
+            .log_out_everywhere(&self.mounted.realm, &self.caller, principal)
+            .await
+        {
             Ok(()) => self.ok(),
             Err(trouble) => self.failed(&trouble, (&trouble).into()),
         }
@@ -166,13 +224,21 @@ impl Run<'_> {
     async fn probe(&self, inputs: &Inputs<'_>, places: &Places<'_>) -> Told {
         let realm = &self.mounted.realm;
         let shown = self.mounted.shown(places).ok().flatten();
-        let principal = match self.engine.probe(realm, shown.as_deref(), inputs.get(Input::Token)).await {
+        let principal = match self
+            .engine
+            .probe(realm, shown.as_deref(), inputs.get(Input::Token))
+            .await
+        {
             Ok(Some(principal)) => principal,
             Ok(None) => return self.tell(Outcome::Anonymous),
             Err(trouble) => return self.failed(&trouble, (&trouble).into()),
         };
         match self.engine.who_am_i(&principal).await {
-            Ok(account) => self.ok_with(&AnswerValues::principal(self.head, &principal, Some(&account))),
+            Ok(account) => self.ok_with(&AnswerValues::principal(
+                self.head,
+                &principal,
+                Some(&account),
+            )),
             Err(GuardError::Trouble(trouble)) => self.failed(&trouble, (&trouble).into()),
             Err(_) => self.tell(Outcome::Anonymous),
         }
@@ -180,7 +246,11 @@ impl Run<'_> {
 
     async fn who_am_i(&self, principal: &Principal) -> Told {
         match self.engine.who_am_i(principal).await {
-            Ok(account) => self.ok_with(&AnswerValues::principal(self.head, principal, Some(&account))),
+            Ok(account) => self.ok_with(&AnswerValues::principal(
+                self.head,
+                principal,
+                Some(&account),
+            )),
             Err(error) => self.refused(&Refusal::Bad(error)),
         }
     }
@@ -189,7 +259,8 @@ impl Run<'_> {
         let listed = self.engine.list_sessions(principal).await;
         let json = listed.map(|sessions| serde_json::to_string(&sessions));
         match json {
-            Ok(Ok(json)) => self.ok_with(&AnswerValues::principal(self.head, principal, None).with_sessions(json)),
+            Ok(Ok(json)) => self
+                .ok_with(&AnswerValues::principal(self.head, principal, None).with_sessions(json)),
             Ok(Err(_)) => self.tell(Outcome::Internal),
             Err(trouble) => self.failed(&trouble, (&trouble).into()),
         }
@@ -197,7 +268,11 @@ impl Run<'_> {
 
     async fn end_session(&self, inputs: &Inputs<'_>, principal: &Principal) -> Told {
         let id = inputs.required(Input::SessionId);
-        match self.engine.end_session(&self.mounted.realm, &self.caller, principal, id).await {
+        match self
+            .engine
+            .end_session(&self.mounted.realm, &self.caller, principal, id)
+            .await
+        {
             Ok(()) => self.ok(),
             Err(error) => self.failed(&error, (&error).into()),
         }
@@ -209,8 +284,17 @@ impl Run<'_> {
 
     fn ok_with(&self, values: &AnswerValues<'_>) -> Told {
         let answer = self.route.answer(Outcome::Ok, None);
-        let response = render(answer, self.locale, self.head, values, &self.mounted.cookies);
-        Told { response, outcome: Outcome::Ok }
+        let response = render(
+            answer,
+            self.locale,
+            self.head,
+            values,
+            &self.mounted.cookies,
+        );
+        Told {
+            response,
+            outcome: Outcome::Ok,
+        }
     }
 
     fn failed(&self, error: &dyn std::error::Error, failure: Failure) -> Told {
@@ -221,20 +305,37 @@ impl Run<'_> {
     }
 
     fn fail(&self, failure: &Failure) -> Told {
-        let plan = failure.input.and_then(|input| self.route.inputs.iter().find(|plan| plan.input == input));
+        let plan = failure
+            .input
+            .and_then(|input| self.route.inputs.iter().find(|plan| plan.input == input));
         self.fail_naming(failure, plan.map_or("", |plan| &*plan.wire_name))
     }
 
     fn fail_naming(&self, failure: &Failure, field: &str) -> Told {
         let answer = self.route.answer(failure.outcome, failure.input);
         let values = AnswerValues::failure(self.head, failure, field);
-        let response = render(answer, self.locale, self.head, &values, &self.mounted.cookies);
-        Told { response, outcome: failure.outcome }
+        let response = render(
+            answer,
+            self.locale,
+            self.head,
+            &values,
+            &self.mounted.cookies,
+        );
+        Told {
+            response,
+            outcome: failure.outcome,
+        }
     }
 
     fn input_fault(&self, fault: &InputFault<'_>) -> Told {
         let naming = |outcome: Outcome, input: Input, name: &str| {
-            self.fail_naming(&Failure { input: Some(input), ..outcome.into() }, name)
+            self.fail_naming(
+                &Failure {
+                    input: Some(input),
+                    ..outcome.into()
+                },
+                name,
+            )
         };
         match *fault {
             InputFault::Missing(input, name) => naming(Outcome::MissingField, input, name),
@@ -258,8 +359,16 @@ impl Run<'_> {
         };
         let values = AnswerValues::failure(self.head, &failure, "");
         let answer = guard.answer(failure.outcome);
-        let response = render(answer, self.locale, self.head, &values, &self.mounted.cookies);
-        Told { response, outcome: failure.outcome }
+        let response = render(
+            answer,
+            self.locale,
+            self.head,
+            &values,
+            &self.mounted.cookies,
+        );
+        Told {
+            response,
+            outcome: failure.outcome,
+        }
     }
 }
-

@@ -29,10 +29,17 @@ pub(crate) struct Hit<'t> {
 
 impl Table {
     pub(crate) fn new(mounted: &[Mounted]) -> Self {
-        let mut table = Self { literal: HashMap::new(), patterns: Vec::new() };
+        let mut table = Self {
+            literal: HashMap::new(),
+            patterns: Vec::new(),
+        };
         for (contract, mount) in mounted.iter().enumerate() {
             for (route, made) in mount.contract.routes.iter().enumerate() {
-                let entry = Entry { method: made.method, contract, route };
+                let entry = Entry {
+                    method: made.method,
+                    contract,
+                    route,
+                };
                 for path in made.paths() {
                     table.insert(path, entry);
                 }
@@ -42,8 +49,15 @@ impl Table {
     }
 
     fn insert(&mut self, path: &daemun_contract::PathPattern, entry: Entry) {
-        if path.segments().iter().all(|segment| matches!(segment, Segment::Literal(_))) {
-            self.literal.entry(without_slash(path.as_str()).into()).or_default().push(entry);
+        if path
+            .segments()
+            .iter()
+            .all(|segment| matches!(segment, Segment::Literal(_)))
+        {
+            self.literal
+                .entry(without_slash(path.as_str()).into())
+                .or_default()
+                .push(entry);
         } else {
             self.patterns.push((path.clone(), entry));
         }
@@ -66,12 +80,27 @@ impl Table {
     }
 }
 
-fn add<'t>(hit: &mut Option<Hit<'t>>, mounted: &'t [Mounted], entry: Entry, params: Vec<(&'t str, &'t str)>) {
-    let Some(mount) = mounted.get(entry.contract) else { return };
-    let Some(route) = mount.contract.routes.get(entry.route) else { return };
+fn add<'t>(
+    hit: &mut Option<Hit<'t>>,
+    mounted: &'t [Mounted],
+    entry: Entry,
+    params: Vec<(&'t str, &'t str)>,
+) {
+    let Some(mount) = mounted.get(entry.contract) else {
+        return;
+    };
+    let Some(route) = mount.contract.routes.get(entry.route) else {
+        return;
+    };
     match hit {
         Some(hit) => hit.routes.push((entry.method, route)),
-        None => *hit = Some(Hit { mounted: mount, routes: vec![(entry.method, route)], params }),
+        None => {
+            *hit = Some(Hit {
+                mounted: mount,
+                routes: vec![(entry.method, route)],
+                params,
+            })
+        }
     }
 }
 
@@ -86,7 +115,10 @@ impl<'t> Hit<'t> {
     /// The route for that method; `HEAD` is answered as `GET`.
     pub(crate) fn route(&self, method: &str) -> Option<&'t Route> {
         let wanted = if method == "HEAD" { "GET" } else { method };
-        self.routes.iter().find(|(has, _)| has.name() == wanted).map(|(_, route)| *route)
+        self.routes
+            .iter()
+            .find(|(has, _)| has.name() == wanted)
+            .map(|(_, route)| *route)
     }
 
     /// Any of the path's routes: the contract's words for a method there is none for.
@@ -96,7 +128,11 @@ impl<'t> Hit<'t> {
 
     /// The methods the path has, for `Allow` (RFC 9110 §10.2.1).
     pub(crate) fn allow(&self) -> String {
-        let mut methods: Vec<&str> = self.routes.iter().map(|(method, _)| method.name()).collect();
+        let mut methods: Vec<&str> = self
+            .routes
+            .iter()
+            .map(|(method, _)| method.name())
+            .collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");
         }

@@ -33,22 +33,44 @@ enum Subject<'a> {
 impl<'a> AnswerValues<'a> {
     /// An answer that speaks of nobody.
     pub(crate) const fn new(head: &'a Head) -> Self {
-        Self { head, subject: Subject::Nobody, field: "", reason: None, retry_after: None, sessions: None }
+        Self {
+            head,
+            subject: Subject::Nobody,
+            field: "",
+            reason: None,
+            retry_after: None,
+            sessions: None,
+        }
     }
 
     /// An answer that hands out tokens.
     pub(crate) fn granted(head: &'a Head, granted: &'a Granted) -> Self {
-        Self { subject: Subject::Granted(granted), ..Self::new(head) }
+        Self {
+            subject: Subject::Granted(granted),
+            ..Self::new(head)
+        }
     }
 
     /// An answer to a request that is signed in.
-    pub(crate) fn principal(head: &'a Head, principal: &'a Principal, account: Option<&'a Arc<Account>>) -> Self {
-        Self { subject: Subject::Principal(principal, account), ..Self::new(head) }
+    pub(crate) fn principal(
+        head: &'a Head,
+        principal: &'a Principal,
+        account: Option<&'a Arc<Account>>,
+    ) -> Self {
+        Self {
+            subject: Subject::Principal(principal, account),
+            ..Self::new(head)
+        }
     }
 
     /// An answer that says what went wrong; `field` is the wire name of the input at fault.
     pub(crate) fn failure(head: &'a Head, failure: &Failure, field: &'a str) -> Self {
-        Self { field, reason: failure.reason, retry_after: failure.retry_after, ..Self::new(head) }
+        Self {
+            field,
+            reason: failure.reason,
+            retry_after: failure.retry_after,
+            ..Self::new(head)
+        }
     }
 
     /// Adds the list of sessions, as JSON.
@@ -116,31 +138,56 @@ impl Values for AnswerValues<'_> {
     fn value(&self, slot: Slot) -> Value<'_> {
         match slot {
             Slot::AccountId => self.account_id().map_or(Value::Null, |id| Value::Int(id.0)),
-            Slot::AccountIdText => self.account_id().map_or(Value::Null, |id| owned(id.to_string())),
-            Slot::AccountEmail => self.of_account(|account| account.email.as_ref().map(|email| text(email.as_str()))),
-            Slot::AccountPhone => self.of_account(|account| account.phone.as_ref().map(|phone| text(phone.as_str()))),
-            Slot::AccountNickname => self.of_account(|account| account.nickname.as_deref().map(text)),
-            Slot::AccountActive => {
-                self.of_account(|account| Some(Value::Bool(matches!(account.status, Status::Active { .. }))))
+            Slot::AccountIdText => self
+                .account_id()
+                .map_or(Value::Null, |id| owned(id.to_string())),
+            Slot::AccountEmail => {
+                self.of_account(|account| account.email.as_ref().map(|email| text(email.as_str())))
             }
-            Slot::AccountKakao => self.of_account(|account| account.linked.get("kakao").map(|id| text(id))),
-            Slot::AccountCreatedAt => self.of_account(|account| Some(owned(account.created_at.to_string()))),
-            Slot::AccountLastLogin => {
-                self.of_account(|account| account.last_login_at.map(|point| owned(point.to_string())))
+            Slot::AccountPhone => {
+                self.of_account(|account| account.phone.as_ref().map(|phone| text(phone.as_str())))
             }
-            Slot::SessionId => self.session_id().map_or(Value::Null, |id| owned(id.to_string())),
+            Slot::AccountNickname => {
+                self.of_account(|account| account.nickname.as_deref().map(text))
+            }
+            Slot::AccountActive => self.of_account(|account| {
+                Some(Value::Bool(matches!(account.status, Status::Active { .. })))
+            }),
+            Slot::AccountKakao => {
+                self.of_account(|account| account.linked.get("kakao").map(|id| text(id)))
+            }
+            Slot::AccountCreatedAt => {
+                self.of_account(|account| Some(owned(account.created_at.to_string())))
+            }
+            Slot::AccountLastLogin => self
+                .of_account(|account| account.last_login_at.map(|point| owned(point.to_string()))),
+            Slot::SessionId => self
+                .session_id()
+                .map_or(Value::Null, |id| owned(id.to_string())),
             Slot::Access => self.token(|granted| &granted.access),
             Slot::Refresh => self.token(|granted| &granted.refresh),
             Slot::AccessExpiresIn => self.seconds_until(self.access_expires_at()),
             Slot::RefreshExpiresIn => self.seconds_until(self.refresh_expires_at()),
             Slot::Field => text(self.field),
             Slot::Reason => self.reason.map_or(Value::Null, text),
-            Slot::RetryAfter => self.retry_after.map_or(Value::Null, |wait| seconds(wait.max(Duration::from_secs(1)))),
-            Slot::Sessions => self.sessions.as_deref().map_or(Value::Null, |json| Value::Json(Cow::Borrowed(json))),
+            Slot::RetryAfter => self.retry_after.map_or(Value::Null, |wait| {
+                seconds(wait.max(Duration::from_secs(1)))
+            }),
+            Slot::Sessions => self
+                .sessions
+                .as_deref()
+                .map_or(Value::Null, |json| Value::Json(Cow::Borrowed(json))),
             Slot::RequestPath => text(self.head.uri.path()),
             Slot::RequestId => owned(self.head.id.to_string()),
             Slot::Now => owned(self.head.at.to_string()),
-            Slot::NowText => owned(self.head.at.to_string().replace('T', " ").trim_end_matches('Z').to_owned()),
+            Slot::NowText => owned(
+                self.head
+                    .at
+                    .to_string()
+                    .replace('T', " ")
+                    .trim_end_matches('Z')
+                    .to_owned(),
+            ),
         }
     }
 }

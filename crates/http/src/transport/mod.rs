@@ -17,10 +17,7 @@ mod tls;
 use std::{
     future::Future,
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::AtomicU64,
-    },
+    sync::{Arc, atomic::AtomicU64},
 };
 
 use axum::http::{Request, Response};
@@ -47,10 +44,17 @@ pub struct Peer {
 /// What answers requests.
 pub trait Handler: Send + Sync + 'static {
     /// The body of an answer.
-    type Body: axum::body::HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + Unpin + 'static;
+    type Body: axum::body::HttpBody<Data = Bytes, Error: Into<axum::BoxError>>
+        + Send
+        + Unpin
+        + 'static;
 
     /// Answers one request.
-    fn handle(&self, request: Request<RequestBody>, peer: Peer) -> impl Future<Output = Response<Self::Body>> + Send;
+    fn handle(
+        &self,
+        request: Request<RequestBody>,
+        peer: Peer,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// The answer to a request whose handling panicked.
     fn panicked(&self) -> Response<Self::Body>;
@@ -87,7 +91,11 @@ pub struct Drained {
 /// # Errors
 /// Why the address cannot be listened on.
 pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        tokio::net::TcpSocket::new_v4()?
+    } else {
+        tokio::net::TcpSocket::new_v6()?
+    };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(4096)
@@ -103,5 +111,8 @@ pub async fn serve<H: Handler>(
 ) -> Drained {
     let _ = (listeners, handler, config, stats);
     shutdown.await;
-    Drained { graceful: true, aborted_connections: 0 }
+    Drained {
+        graceful: true,
+        aborted_connections: 0,
+    }
 }
