@@ -216,3 +216,6 @@ macro_rules! redacted {
     )*};
 }
 redacted!(Email Phone);
+
+#[cfg(test)]
+mod tests;

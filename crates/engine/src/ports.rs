@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     account::{Account, PasswordHash, Status},
@@ -515,3 +516,10 @@ pub struct KeyChange {
 pub trait Store: Accounts + Sessions + Outbox + Upkeep + KeyStore {}
 
 impl<T: Accounts + Sessions + Outbox + Upkeep + KeyStore> Store for T {}
+
+/// What decides whether two nicknames are the same: case and the composition of characters do not.
+#[must_use]
+pub fn nickname_key(nickname: &str) -> String {
+    let folded = nickname.nfc().collect::<String>().to_lowercase();
+    folded.nfc().collect()
+}

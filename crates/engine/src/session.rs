@@ -363,3 +363,6 @@ fn may_recover(session: &Session, policy: RotationPolicy) -> bool {
         session.generation.saturating_sub(last.generation) >= policy.recovery_gap
     })
 }
+
+#[cfg(test)]
+mod tests;
