@@ -11,7 +11,10 @@ const CARGO_DENY: &str = "0.20.2";
 
 /// Format and architecture: what can be told without compiling anything.
 pub fn quick() -> Outcome {
-    step::run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
+    step::run(
+        "format",
+        &mut cargo(&["fmt", "--all", "--check", "--", "--files-with-diff"]),
+    )?;
     rooms::check()?;
     habits::check()
 }

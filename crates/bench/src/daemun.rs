@@ -137,7 +137,7 @@ pub async fn log_in(server: &Server, count: usize) -> Result<Vec<Pair>> {
 /// Opens a session through `native`.
 pub async fn log_in_native(server: &Server) -> Result<Pair> {
     let request = wire::post(
-        "/v1/login",
+        "/v1/session",
         &format!(r#"{{"email":"{EMAIL}","password":"{PASSWORD}"}}"#),
     );
     let mut connection = Connection::open(server.address()).await?;
@@ -159,11 +159,6 @@ fn pair(answer: &Answer<'_>, access: &str, refresh: &str) -> Result<Pair> {
         access: token(access)?,
         refresh: token(refresh)?,
     })
-}
-
-/// Fills the store with sessions of other people, straight through the store's own port.
-pub async fn seed_sessions(_installation: &Installation, _count: usize) -> Result<()> {
-    Ok(())
 }
 
 /// The release binary beside this one.

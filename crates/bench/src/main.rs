@@ -15,6 +15,7 @@ mod load;
 mod process;
 mod runs;
 mod slow_disk;
+mod store;
 mod wire;
 
 use std::process::ExitCode;

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use crate::daemun::{self, Installation};
+use crate::daemun;
 use crate::findings::{Findings, median};
 use crate::load::{self, Chain, REFRESH, Repeat, Script};
 use crate::process::Server;
 use crate::wire::{self, Connection};
-use crate::{Result, Scale, floor, slow_disk};
+use crate::{Result, Scale, floor, slow_disk, store};
 
 /// Both servers, the same load, round by round in turns, so that a change of the machine's pace meets both.
 pub async fn against_floor(scale: Scale, findings: &mut Findings) -> Result<()> {
-    let installation = Installation::with_accounts().await?;
-    daemun::seed_sessions(&installation, scale.sessions).await?;
+    let installation = store::crowded(scale.sessions).await?;
     let (daemun, _) = installation.start().await?;
     let mut chains = chains(&daemun, scale.connections).await?;
     let refreshed = refresh_once(&daemun, &mut chains).await?;
@@ -57,8 +56,7 @@ pub async fn against_floor(scale: Scale, findings: &mut Findings) -> Result<()> 
 
 /// A flush of this machine may take microseconds; a millisecond is what a real disk takes.
 pub async fn on_slow_disk(scale: Scale, findings: &mut Findings) -> Result<()> {
-    let installation = Installation::with_accounts().await?;
-    daemun::seed_sessions(&installation, scale.sessions).await?;
+    let installation = store::crowded(scale.sessions).await?;
     let library = slow_disk::compile(installation.folder())?;
     let (daemun, _) = installation.start_with(&[("LD_PRELOAD", &library)]).await?;
     if !daemun.has_loaded(&library)? {

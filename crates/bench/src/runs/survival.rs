@@ -14,7 +14,7 @@ use crate::findings::Findings;
 use crate::load::{REFRESH, refresh_body};
 use crate::process::Server;
 use crate::wire::{self, Connection};
-use crate::{Result, Scale};
+use crate::{Result, Scale, store};
 
 /// How the server ends.
 #[derive(Clone, Copy)]
@@ -44,6 +44,7 @@ struct Known {
 struct Tally {
     acknowledged: usize,
     lost: Vec<String>,
+    rolled_forward: usize,
     revived: usize,
     unsound: usize,
     unclean: usize,
@@ -70,6 +71,7 @@ pub async fn run(ending: Ending, scale: Scale, findings: &mut Findings) -> Resul
         examine(&server, &mut known, &mut tally).await?;
         tally.unsound += usize::from(!is_sound(&installation)?);
     }
+    tally.rolled_forward = store::rolled_forward(&installation).await?;
     report(ending, scale, &tally, findings);
     Ok(())
 }
@@ -82,6 +84,7 @@ fn report(ending: Ending, scale: Scale, tally: &Tally, findings: &mut Findings) 
     let Tally {
         acknowledged,
         lost,
+        rolled_forward,
         revived,
         unsound,
         unclean,
@@ -91,6 +94,11 @@ fn report(ending: Ending, scale: Scale, tally: &Tally, findings: &mut Findings) 
         findings.never(&format!("{name}: {what}"), count, of);
     };
     never("acknowledged and lost", lost.len(), *acknowledged);
+    never(
+        "acknowledged, not stored, and honoured nevertheless",
+        *rolled_forward,
+        *acknowledged,
+    );
     never("logged out and revived", *revived, LEAVERS * scale.times);
     never("database damaged", *unsound, scale.times);
     if matches!(ending, Ending::Drain) {
