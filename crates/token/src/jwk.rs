@@ -11,12 +11,7 @@ use aws_lc_rs::signature::{
 use serde_json::{Value, json};
 
 use crate::key::{Check, hmac_key};
-use crate::{Algorithm, KeyError, VerifyingKey, base64url, ed25519};
-
-/// The shortest RSA modulus, in bits (RFC 7518 §3.3).
-const RSA_MIN_BITS: usize = 2048;
-/// The longest, in bits: what the library checks, and short enough for no check to take long.
-const RSA_MAX_BITS: usize = 8192;
+use crate::{Algorithm, KeyError, VerifyingKey, base64url, ed25519, rsa};
 
 /// The public half of an asymmetric key, encoded as its JWK has it.
 pub(crate) enum PublicJwk {
@@ -44,10 +39,10 @@ pub(crate) fn read(jwk: &Value, wanted: Option<Algorithm>) -> Result<VerifyingKe
     }
     let algorithm = named.or(wanted);
     match text(jwk, "kty")? {
-        "RSA" => rsa(jwk, algorithm),
-        "EC" => ec(jwk, algorithm),
-        "OKP" => okp(jwk, algorithm),
-        "oct" => oct(jwk, algorithm),
+        "RSA" => read_rsa(jwk, algorithm),
+        "EC" => read_ec(jwk, algorithm),
+        "OKP" => read_okp(jwk, algorithm),
+        "oct" => read_oct(jwk, algorithm),
         _ => Err(Refusal::Type.into()),
     }
 }
@@ -94,13 +89,13 @@ fn named_algorithm(jwk: &Value) -> Result<Option<Algorithm>, Refusal> {
         .ok_or(Refusal::Algorithm)
 }
 
-fn rsa(jwk: &Value, algorithm: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
+fn read_rsa(jwk: &Value, algorithm: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
     let algorithm = algorithm.ok_or(Refusal::NoAlgorithm)?;
     let parameters = rsa_parameters(algorithm).ok_or(KeyError::WrongAlgorithm(algorithm))?;
     let (n_text, e_text) = (text(jwk, "n")?, text(jwk, "e")?);
     let (n, e) = (bytes(n_text, "n")?, bytes(e_text, "e")?);
-    sound_modulus(&n)?;
-    sound_exponent(&e)?;
+    rsa::sound_modulus(&n)?;
+    rsa::sound_exponent(&e)?;
     let components = RsaPublicKeyComponents { n: &n, e: &e };
     let check = components
         .to_parsed_public_key(parameters)
@@ -129,38 +124,7 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
     })
 }
 
-/// Long enough, without leading zeros (RFC 7518 §6.3.1.1), and odd as a product of two odd primes is.
-fn sound_modulus(n: &[u8]) -> Result<(), Refusal> {
-    let (Some(first), Some(last)) = (n.first(), n.last()) else {
-        return Err(Refusal::Member("n"));
-    };
-    let bits = (n.len() * 8).saturating_sub(first.leading_zeros() as usize);
-    if *first == 0 || last % 2 == 0 {
-        return Err(Refusal::Member("n"));
-    }
-    if (RSA_MIN_BITS..=RSA_MAX_BITS).contains(&bits) {
-        Ok(())
-    } else {
-        Err(Refusal::ModulusSize)
-    }
-}
-
-/// Odd, at least 3, at most 33 bits as the library has it. With e = 1 every message is its own signature.
-fn sound_exponent(e: &[u8]) -> Result<(), Refusal> {
-    if e.first().is_none_or(|&first| first == 0) || e.len() > 5 {
-        return Err(Refusal::Exponent);
-    }
-    let value = e
-        .iter()
-        .fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
-    if value >= 3 && value % 2 == 1 && value < 1 << 33 {
-        Ok(())
-    } else {
-        Err(Refusal::Exponent)
-    }
-}
-
-fn ec(jwk: &Value, algorithm: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
+fn read_ec(jwk: &Value, algorithm: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
     let (own, crv, parameters, size) = curve(text(jwk, "crv")?)?;
     same_or_unsaid(own, algorithm)?;
     let (x, y) = (text(jwk, "x")?, text(jwk, "y")?);
@@ -197,7 +161,7 @@ fn curve(name: &str) -> Result<Curve, Refusal> {
     }
 }
 
-fn okp(jwk: &Value, algorithm: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
+fn read_okp(jwk: &Value, algorithm: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
     if text(jwk, "crv")? != "Ed25519" {
         return Err(Refusal::Type.into());
     }
@@ -219,7 +183,7 @@ fn okp(jwk: &Value, algorithm: Option<Algorithm>) -> Result<VerifyingKey, KeyErr
     ))
 }
 
-fn oct(jwk: &Value, algorithm: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
+fn read_oct(jwk: &Value, algorithm: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
     let algorithm = algorithm.ok_or(Refusal::NoAlgorithm)?;
     let secret = zeroize::Zeroizing::new(bytes(text(jwk, "k")?, "k")?);
     let key = hmac_key(algorithm, &secret)?;
@@ -291,6 +255,9 @@ pub enum Refusal {
     /// An RSA exponent that is even, under 3, or over 33 bits.
     #[error("its exponent is not an odd number of at least 3 and at most 33 bits")]
     Exponent,
+    /// An RSA modulus made by the generator of CVE-2017-15361, which can be factored.
+    #[error("its modulus was made by a generator that is known to be broken")]
+    BrokenGenerator,
     /// A point that is not on its curve, or generates next to nothing.
     #[error("its point is not on the curve, or of small order")]
     Point,

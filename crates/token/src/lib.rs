@@ -17,7 +17,7 @@
 //!   spare bits; JSON objects in UTF-8 without a BOM, without duplicate members at any depth, at most 32 levels
 //!   deep. `crit`, `b64`, `zip` and `enc` are refused; `jku`, `x5u`, `x5c` and `jwk` are never looked at.
 //! - **Weak keys do not load.** HMAC secrets shorter than their hash, RSA under 2048 bits or with an even or unit
-//!   exponent, points off the curve.
+//!   exponent or from a broken generator, points off the curve or of small order.
 //! - **Nothing secret is shown.** `Debug` of keys, tokens and claims is redacted; errors carry no token text.
 //!
 //! # Use
@@ -61,8 +61,11 @@ mod jwks;
 mod key;
 mod keyring;
 mod kind;
+mod rsa;
 mod rules;
 mod sign;
+#[cfg(test)]
+mod tests;
 pub mod thumbprint;
 mod unverified;
 mod verify;

@@ -153,3 +153,72 @@ fn find_in_block(
     }
     Some(count)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::json::Scanner;
+
+    type Table = Option<Vec<[u8; ENTRY]>>;
+
+    /// What the quick way makes of it, and what the scanner for everything does.
+    fn both(json: &str) -> (Table, Table) {
+        let mut table = [[0; ENTRY]; MOST_PLAIN];
+        let quick = scan(json.as_bytes(), &mut table).map(|(count, _)| table[..count].to_vec());
+        let members = Scanner::scan(json.as_bytes()).ok();
+        (
+            quick,
+            members.map(|(members, ..)| members.iter().map(|member| member.to_entry()).collect()),
+        )
+    }
+
+    #[test]
+    fn an_ordinary_token_takes_the_quick_way() {
+        let json =
+            r#"{"token_type":"access","exp":1700000300,"ok":true,"no":null,"user_id":0,"jti":""}"#;
+        let (quick, members) = both(json);
+        assert_eq!(quick.as_ref().map(Vec::len), Some(6));
+        assert_eq!(quick, members);
+    }
+
+    #[test]
+    fn what_is_out_of_the_ordinary_does_not() {
+        let pad = r#","padding":"long enough to be worth it""#;
+        for member in [
+            r#""a": 1"#,
+            r#""a":-1"#,
+            r#""a":01"#,
+            r#""a":1.5"#,
+            r#""a":[]"#,
+            r#""a":"\n""#,
+            "\"a\":\"\u{e9}\"",
+            "\"a\":\"\n\"",
+            r#""a":tru"#,
+            r#""a":"#,
+            r#""a""#,
+            r#""a":1,"a":1"#,
+            r#""a":"b"c"#,
+            r#""a":1234567890123456789"#,
+        ] {
+            assert_eq!(both(&format!("{{{member}{pad}}}")).0, None, "{member}");
+        }
+        let many: String = (0..13).map(|n| format!(r#""{n}":1,"#)).collect();
+        assert_eq!(both(&format!(r#"{{{many}"x":1}}"#)).0, None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn the_quick_way_comes_to_the_same(
+            json in r#"\{("[a-z]{1,2}":("[ a-z{},:]{0,40}"|[0-9]{1,20}|true|null|tru|[a0"]{0,2}),?){1,8}[}"]?\}?"#,
+        ) {
+            let (quick, members) = both(&json);
+            if quick.is_some() {
+                prop_assert_eq!(quick, members, "{}", json);
+            }
+        }
+    }
+}

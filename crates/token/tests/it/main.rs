@@ -1,0 +1,12 @@
+//! What the token layer promises, seen from outside.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod django;
+mod forge;
+mod keys;
+mod oracle;
+mod properties;
+mod redaction;
+mod security;
+mod times;
