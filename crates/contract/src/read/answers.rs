@@ -35,6 +35,7 @@ pub(crate) struct Drafts {
 /// A compiled answer, and what it shows where.
 #[derive(Clone)]
 pub(crate) struct Draft {
+    pub(crate) at: usize,
     pub(crate) answer: Arc<Answer>,
     pub(crate) uses: Vec<SlotUse>,
 }
@@ -76,9 +77,12 @@ pub(crate) fn on<'f>(
             let what = format!("{whose} never ends in `{}`", entry.key);
             entry.fault(what, instead(entry.key, &names));
         }
-        if let Some(said) = said(&entry, &table.name, material, outcome) {
-            on.insert(outcome, said);
-        }
+        let said = said(&entry, &table.name, material, outcome);
+        // What is wrong with it has been told; that it is missing would be one fault too many.
+        on.insert(
+            outcome,
+            said.unwrap_or_else(|| Said::Answers(stand_in(entry.at))),
+        );
     }
     on
 }
@@ -132,6 +136,25 @@ fn drafts<'f>(fields: Fields<'f>, material: &Material<'f>, outcome: Outcome) -> 
     })
 }
 
+fn stand_in(at: usize) -> Drafts {
+    let answer = Answer {
+        status: 500,
+        content_type: None,
+        headers: Vec::new(),
+        cookies: Vec::new(),
+        body: Body::Empty,
+    };
+    Drafts {
+        at,
+        general: Some(Draft {
+            at,
+            answer: Arc::new(answer),
+            uses: Vec::new(),
+        }),
+        by_field: Vec::new(),
+    }
+}
+
 fn draft<'f>(fields: Fields<'f>, material: &Material<'f>) -> Draft {
     let mut draft = AnswerReader {
         material,
@@ -139,8 +162,10 @@ fn draft<'f>(fields: Fields<'f>, material: &Material<'f>) -> Draft {
     };
     let answer = draft.read(&fields);
     let uses = draft.uses;
+    let at = fields.at;
     fields.finish();
     Draft {
+        at,
         answer: Arc::new(answer),
         uses,
     }

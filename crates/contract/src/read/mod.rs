@@ -25,6 +25,7 @@ use crate::{
     read::{
         answers::Material,
         file::{Fields, File},
+        resolve::Shared,
         routes::Placed,
         sections::AccountRules,
         tokens::Tokens,
@@ -85,7 +86,10 @@ fn read(root: Fields<'_>) -> Contract {
         cookies,
     };
     let messages = words::messages(&root, &head.locales);
-    let shared = answers::on(&root, &material, &Outcome::ALL, "a request");
+    let shared = Shared {
+        on: answers::on(&root, &material, &Outcome::ALL, "a request"),
+        at: root.get("on").map_or(root.at, |entry| entry.at),
+    };
     let guard = routes::guard(&root, &material, &shared);
     let routes = routes::routes(&root, &material, guard.as_ref(), &shared);
     let policy = Policy {

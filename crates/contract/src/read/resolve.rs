@@ -30,7 +30,14 @@ pub(crate) struct Resolver<'r> {
     /// Where it stands.
     pub(crate) at: usize,
     pub(crate) own: &'r On,
-    pub(crate) shared: &'r On,
+    pub(crate) shared: &'r Shared,
+}
+
+/// The contract's own `on`: what answers where a route or the guard says nothing.
+pub(crate) struct Shared {
+    pub(crate) on: On,
+    /// Where it stands, or the file begins.
+    pub(crate) at: usize,
 }
 
 impl Who<'_> {
@@ -143,11 +150,11 @@ impl Resolver<'_> {
             let Said::Answers(drafts) = said else {
                 continue;
             };
-            for (input, _) in &drafts.by_field {
+            for (input, draft) in &drafts.by_field {
                 if !taken.contains(&input.name()) {
                     let what = format!("{} takes no `{}`", self.who.name(), input.name());
                     self.file
-                        .fault(drafts.at, what, instead(input.name(), &taken));
+                        .fault(draft.at, what, instead(input.name(), &taken));
                 }
             }
         }
@@ -155,11 +162,19 @@ impl Resolver<'_> {
 
     fn resolved(&self, outcome: Outcome) -> Option<&Drafts> {
         let drafts = self.find(outcome, &mut Vec::new());
+        // What falls back to another outcome has that one's answer, and its faults are told there.
+        let falls_back = outcome.falls_back_to().is_some() && self.said(outcome).is_none();
         match drafts {
+            _ if falls_back => {}
             Some(drafts) => self.check(outcome, drafts),
             None => self.unanswered(outcome),
         }
         drafts
+    }
+
+    fn said(&self, outcome: Outcome) -> Option<&Said> {
+        let own = self.own.get(&outcome);
+        own.or_else(|| self.shared.on.get(&outcome))
     }
 
     fn find(&self, outcome: Outcome, seen: &mut Vec<Outcome>) -> Option<&Drafts> {
@@ -167,8 +182,7 @@ impl Resolver<'_> {
             return None;
         }
         seen.push(outcome);
-        let said = self.own.get(&outcome).or_else(|| self.shared.get(&outcome));
-        match said {
+        match self.said(outcome) {
             Some(Said::Answers(drafts)) => Some(drafts),
             Some(Said::As(other, _)) => self.find(*other, seen),
             None => self.find(outcome.falls_back_to()?, seen),
@@ -176,61 +190,75 @@ impl Resolver<'_> {
     }
 
     fn unanswered(&self, outcome: Outcome) {
-        let who = self.who.name();
-        if let Some(Said::As(other, at)) =
-            self.own.get(&outcome).or_else(|| self.shared.get(&outcome))
-        {
+        let name = outcome.name();
+        if let Some(Said::As(other, at)) = self.said(outcome) {
+            let other = other.name();
             self.file.fault(
                 *at,
-                format!(
-                    "outcome `{}` of {who} is answered as `{}`, which has no answer itself",
-                    outcome.name(),
-                    other.name()
-                ),
-                format!(
-                    "{} = the name of an outcome that has one, or a table",
-                    outcome.name()
-                ),
+                format!("`{name}` is answered as `{other}`, which has no answer itself"),
+                format!("{name} = the name of an outcome that has one, or a table"),
             );
-            return;
-        }
-        let table = match self.who {
-            Who::Route(..) => "route.on",
-            Who::Guard => "guard.on",
-        };
-        let place = if Outcome::OF_EVERY_ROUTE.contains(&outcome) {
-            format!(
-                "[on.{}] for the whole contract, or [{table}.{0}] here",
-                outcome.name()
-            )
+        } else if Outcome::OF_EVERY_ROUTE.contains(&outcome) {
+            self.file.fault(
+                self.shared.at,
+                format!("outcome `{name}`, in which any request can end, has no answer"),
+                format!("[on.{name}] with a status and a body"),
+            );
         } else {
-            format!("[{table}.{}] with a status and a body", outcome.name())
-        };
-        let what = format!("outcome `{}` of {who} has no answer", outcome.name());
-        self.file.fault(self.at, what, place);
+            let table = match self.who {
+                Who::Route(..) => "route.on",
+                Who::Guard => "guard.on",
+            };
+            self.file.fault(
+                self.at,
+                format!("outcome `{name}` of {} has no answer", self.who.name()),
+                format!("[{table}.{name}] with a status and a body"),
+            );
+        }
     }
 
     fn check(&self, outcome: Outcome, drafts: &Drafts) {
+        self.check_fields(outcome, drafts);
         let allowed = self.who.slots(outcome);
-        let drafts_of = drafts.by_field.iter().map(|(_, draft)| draft);
-        for (slot, at) in drafts_of
+        let by_field = drafts.by_field.iter().map(|(_, draft)| draft);
+        let uses = by_field
             .chain(&drafts.general)
-            .flat_map(|draft| &draft.uses)
-        {
-            if !allowed.contains(slot) {
-                let names: Vec<&str> = allowed.iter().map(|slot| slot.name()).collect();
-                self.file.fault(
+            .flat_map(|draft| &draft.uses);
+        for (slot, at) in uses.filter(|(slot, _)| !allowed.contains(slot)) {
+            let names: Vec<&str> = allowed.iter().map(|slot| slot.name()).collect();
+            let (at, what) = match self.said(outcome) {
+                Some(Said::As(other, _)) if self.tells_of(*other, *slot) => continue,
+                Some(Said::As(other, alias)) => {
+                    let other = other.name();
+                    let name = slot.name();
+                    (
+                        *alias,
+                        format!(
+                            "the answer to `{other}` shows `{name}`, which is not known in the outcome"
+                        ),
+                    )
+                }
+                _ => (
                     *at,
-                    format!(
-                        "`{}` is not known where {} ends in `{}`",
-                        slot.name(),
-                        self.who.name(),
-                        outcome.name()
-                    ),
-                    format!("one of {}", names.join(", ")),
-                );
-            }
+                    format!("`{}` is not known in the outcome", slot.name()),
+                ),
+            };
+            let of = match outcome {
+                Outcome::Ok => format!(" of {}", self.who.name()),
+                _ => String::new(),
+            };
+            let what = format!("{what} `{}`{of}", outcome.name());
+            self.file
+                .fault(at, what, format!("one of {}", names.join(", ")));
         }
+    }
+
+    /// Whether that `slot` is wrong in `other` is told where `other` is checked.
+    fn tells_of(&self, other: Outcome, slot: Slot) -> bool {
+        self.who.can().contains(&other) && !self.who.slots(other).contains(&slot)
+    }
+
+    fn check_fields(&self, outcome: Outcome, drafts: &Drafts) {
         if drafts.general.is_none() {
             for input in self.who.fields(outcome) {
                 if !drafts.by_field.iter().any(|(known, _)| *known == input) {

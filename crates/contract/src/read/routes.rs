@@ -7,9 +7,9 @@ use crate::{
     input::Source,
     path::{Method, PathPattern},
     read::{
-        answers::{self, Material, On},
+        answers::{self, Material},
         file::{Entry, Fields, File, instead},
-        resolve::{Resolver, Who},
+        resolve::{Resolver, Shared, Who},
         takes,
     },
 };
@@ -29,7 +29,7 @@ pub(crate) struct GuardSection {
 pub(crate) fn guard<'f>(
     root: &Fields<'f>,
     material: &Material<'f>,
-    shared: &On,
+    shared: &Shared,
 ) -> Option<GuardSection> {
     let fields = root.get("guard")?.table("[guard]")?;
     let sources = fields
@@ -79,7 +79,7 @@ pub(crate) fn routes<'f>(
     root: &Fields<'f>,
     material: &Material<'f>,
     guard: Option<&GuardSection>,
-    shared: &On,
+    shared: &Shared,
 ) -> Vec<Placed> {
     let Some(entry) = root.need("route", "[[route]] with a method, a path and what it does") else {
         return Vec::new();
@@ -97,7 +97,7 @@ fn route<'f>(
     fields: &Fields<'f>,
     material: &Material<'f>,
     guard: Option<&GuardSection>,
-    shared: &On,
+    shared: &Shared,
 ) -> Vec<Placed> {
     let paths = paths(fields);
     let also_paths = also(fields);

@@ -26,9 +26,10 @@ pub(crate) struct Place<'r> {
 /// Reads `takes` and `required`.
 pub(crate) fn inputs(fields: &Fields<'_>, place: &Place<'_>) -> Vec<InputPlan> {
     let mut plans = Vec::new();
-    let table = fields
-        .get("takes")
-        .and_then(|entry| entry.table(format!("`takes` of {}", place.operation.name())));
+    let takes = fields.get("takes");
+    let at = takes.as_ref().map_or(fields.at, |entry| entry.at);
+    let table =
+        takes.and_then(|entry| entry.table(format!("`takes` of {}", place.operation.name())));
     for entry in table.map_or_else(Vec::new, |table| table.all()) {
         plans.extend(plan(&entry, place));
     }
@@ -36,7 +37,7 @@ pub(crate) fn inputs(fields: &Fields<'_>, place: &Place<'_>) -> Vec<InputPlan> {
     for input in place.operation.required_inputs() {
         if !plans.iter().any(|plan| plan.input == *input) {
             fields.file.fault(
-                fields.at,
+                at,
                 format!(
                     "{} takes no `{}`, and cannot do without",
                     place.operation.name(),
@@ -66,7 +67,8 @@ fn plan(entry: &Entry<'_>, place: &Place<'_>) -> Option<InputPlan> {
     for source in &sources {
         check(entry, input, source, place);
     }
-    let wire_name = sources.first()?.wire_name().into();
+    let first = sources.first();
+    let wire_name = first.map_or(input.name(), Source::wire_name).into();
     Some(InputPlan {
         input,
         sources,

@@ -230,6 +230,19 @@ impl<'c, 'f> Compiler<'c, 'f> {
             .and_then(|texts| texts.get(name));
         match (found, words.locales.get(self.locale)) {
             (Some(text), _) => bits.extend(self.bits(text, Within::Text)),
+            (None, _) if !words.texts.iter().any(|texts| texts.contains_key(name)) => {
+                let known: Vec<&str> = words
+                    .texts
+                    .iter()
+                    .flat_map(|texts| texts.keys())
+                    .copied()
+                    .collect();
+                let write = nearest(name, &known).map_or_else(
+                    || format!("{name} = \"…\" in [texts.LOCALE] of each locale"),
+                    |near| format!("`{{{{text.{near}}}}}`"),
+                );
+                file.fault(at, format!("there is no text `{name}`"), write);
+            }
             (None, Some(locale)) => file.fault(
                 at,
                 format!("the text `{name}` has no words in `{locale}`"),

@@ -9,6 +9,8 @@
 )]
 
 mod builtin;
+mod faults;
 mod golden;
+mod sixth;
 mod support;
 mod tables;
