@@ -129,8 +129,15 @@ impl<'a> AnswerValues<'a> {
         self.account().and_then(pick).unwrap_or(Value::Null)
     }
 
+    /// Whole seconds from when the operation was to `point`, as the token's own claims tell them.
     fn seconds_until(&self, point: Option<Timestamp>) -> Value<'_> {
-        point.map_or(Value::Null, |point| seconds(point.since(self.head.at)))
+        let from = match self.subject {
+            Subject::Nobody => self.head.at,
+            Subject::Granted(granted) => granted.at,
+            Subject::Principal(principal, _) => principal.at,
+        };
+        let left = |point: Timestamp| (point.unix_seconds() - from.unix_seconds()).max(0);
+        point.map_or(Value::Null, |point| Value::Int(left(point)))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,6 +13,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
+
+use super::life::Life;
 
 /// Why a body cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,15 +56,31 @@ impl From<Infallible> for BodyFault {
 pub struct RequestBody {
     incoming: Incoming,
     within: Duration,
+    /// Nothing where there is no body to wait for.
+    life: Option<Arc<Life>>,
     clock: Option<Pin<Box<Sleep>>>,
+    starved: bool,
 }
 
 impl RequestBody {
-    pub(super) fn new(incoming: Incoming, within: Duration) -> Self {
+    pub(super) fn new(incoming: Incoming, within: Duration, life: &Arc<Life>) -> Self {
+        let life = (!incoming.is_end_stream()).then(|| life.clone());
         Self {
             incoming,
             within,
+            life,
             clock: None,
+            starved: false,
+        }
+    }
+
+    /// Tells the connection whether it is the client that keeps it waiting.
+    fn starves(&mut self, starved: bool) {
+        if starved != self.starved
+            && let Some(life) = &self.life
+        {
+            self.starved = starved;
+            if starved { life.starve() } else { life.feed() }
         }
     }
 }
@@ -76,8 +95,10 @@ impl HttpBody for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let this = self.get_mut();
         if let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) {
+            this.starves(false);
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyFault::from)));
         }
+        this.starves(true);
         let within = this.within;
         let clock = this
             .clock
@@ -94,6 +115,12 @@ impl HttpBody for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.starves(false);
     }
 }
 

@@ -7,28 +7,37 @@
 //! requests under way are answered before the process ends.
 //!
 //! It knows nothing of routes or contracts; it hands requests to a [`Handler`].
+//!
+//! From the outside in: `serve` accepts connections and ends them, `crowd` knows them all and who
+//! must go, `connection` runs one of them against the clock, `life` is what the two know of it,
+//! `stream` and `turn` are where it is learned.
 
 mod body;
 mod cidr;
 mod client;
 mod config;
+mod connection;
+mod crowd;
+mod life;
+mod serve;
+mod stream;
 mod tls;
+mod turn;
 
-use std::{
-    future::Future,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, atomic::AtomicU64},
+use std::{future::Future, net::IpAddr, sync::atomic::AtomicU64};
+
+use axum::{
+    body::HttpBody,
+    http::{Request, Response},
 };
-
-use axum::http::{Request, Response};
 use bytes::Bytes;
-use tokio::net::TcpListener;
 
 pub use self::{
     body::{BodyFault, RequestBody, read_body},
     cidr::{Cidr, CidrError},
     client::client_address,
     config::TransportConfig,
+    serve::{listen, serve},
     tls::{TlsError, tls_from_pem},
 };
 
@@ -44,12 +53,9 @@ pub struct Peer {
 /// What answers requests.
 pub trait Handler: Send + Sync + 'static {
     /// The body of an answer.
-    type Body: axum::body::HttpBody<Data = Bytes, Error: Into<axum::BoxError>>
-        + Send
-        + Unpin
-        + 'static;
+    type Body: HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + Unpin + 'static;
 
-    /// Answers one request.
+    /// Answers one request. Dropped unfinished if the client goes away meanwhile.
     fn handle(
         &self,
         request: Request<RequestBody>,
@@ -69,7 +75,7 @@ pub struct TransportStats {
     pub accepted: AtomicU64,
     /// Connections closed because the client was too slow: a handshake, a header, an answer unread.
     pub reaped: AtomicU64,
-    /// Connections turned away because there was no room.
+    /// Connections turned away because every other one was busy.
     pub refused: AtomicU64,
     /// Waiting connections closed to make room for a newcomer.
     pub shed: AtomicU64,
@@ -80,39 +86,8 @@ pub struct TransportStats {
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
-    /// Whether every request under way was answered.
+    /// Whether every connection came to its own end.
     pub graceful: bool,
     /// Connections cut off because they were not done in time.
     pub aborted_connections: usize,
-}
-
-/// A listener with a queue long enough for a burst.
-///
-/// # Errors
-/// Why the address cannot be listened on.
-pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        tokio::net::TcpSocket::new_v4()?
-    } else {
-        tokio::net::TcpSocket::new_v6()?
-    };
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(4096)
-}
-
-/// Serves until `shutdown` is done and every connection has ended.
-pub async fn serve<H: Handler>(
-    listeners: Vec<TcpListener>,
-    handler: Arc<H>,
-    config: TransportConfig,
-    stats: Arc<TransportStats>,
-    shutdown: impl Future<Output = ()>,
-) -> Drained {
-    let _ = (listeners, handler, config, stats);
-    shutdown.await;
-    Drained {
-        graceful: true,
-        aborted_connections: 0,
-    }
 }

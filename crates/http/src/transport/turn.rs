@@ -1,0 +1,113 @@
+//! One request's turn: from its header to the last byte of its answer.
+
+use std::{
+    any::Any,
+    convert::Infallible,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::HttpBody,
+    http::{Request, Response},
+};
+use hyper::{
+    body::{Frame, Incoming, SizeHint},
+    service::{HttpService, service_fn},
+};
+
+use super::{Handler, Peer, RequestBody, life::Life, serve::Server};
+
+/// Marks the connection as busy while it lives.
+struct Turn {
+    life: Arc<Life>,
+    multiplexed: bool,
+}
+
+impl Turn {
+    fn begin(life: Arc<Life>, has_body: bool, multiplexed: bool) -> Self {
+        life.begin_request(has_body);
+        Self { life, multiplexed }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.life.end_request(self.multiplexed);
+    }
+}
+
+/// The body of an answer; hyper drops it when the last of it is taken, which ends the turn.
+pub(super) struct Answer<B> {
+    body: B,
+    _turn: Turn,
+}
+
+impl<B: HttpBody + Unpin> HttpBody for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What a connection calls for each of its requests.
+pub(super) fn service<H: Handler>(
+    server: Arc<Server<H>>,
+    life: Arc<Life>,
+    peer: Peer,
+    multiplexed: bool,
+) -> impl HttpService<
+    Incoming,
+    ResBody = Answer<H::Body>,
+    Error = Infallible,
+    Future = impl Future<Output = Result<Response<Answer<H::Body>>, Infallible>> + Send + 'static,
+> {
+    service_fn(move |request: Request<Incoming>| {
+        let has_body = !request.body().is_end_stream();
+        let turn = Turn::begin(life.clone(), has_body, multiplexed);
+        let server = server.clone();
+        async move {
+            let within = server.config.body_timeout;
+            let request = request.map(|incoming| RequestBody::new(incoming, within, &turn.life));
+            let response = match unless_it_panics(server.handler.handle(request, peer)).await {
+                Ok(response) => response,
+                Err(_) => {
+                    server.stats.panics.fetch_add(1, Relaxed);
+                    server.handler.panicked()
+                }
+            };
+            Ok(response.map(|body| Answer { body, _turn: turn }))
+        }
+    })
+}
+
+/// A panic ends one request, not its connection: what the client gets is an answer.
+///
+/// The panic itself is the panic hook's to report.
+async fn unless_it_panics<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        },
+    )
+    .await
+}
