@@ -92,16 +92,15 @@ fn add<'t>(
     let Some(route) = mount.contract.routes.get(entry.route) else {
         return;
     };
-    match hit {
-        Some(hit) => hit.routes.push((entry.method, route)),
-        None => {
-            *hit = Some(Hit {
-                mounted: mount,
-                routes: vec![(entry.method, route)],
-                params,
-            })
-        }
+    if let Some(hit) = hit {
+        hit.routes.push((entry.method, route));
+        return;
     }
+    *hit = Some(Hit {
+        mounted: mount,
+        routes: vec![(entry.method, route)],
+        params,
+    });
 }
 
 fn without_slash(path: &str) -> &str {
