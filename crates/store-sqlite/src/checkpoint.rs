@@ -1,0 +1,176 @@
+//! Copying the log into the database, off the commit path.
+//!
+//! Left to itself SQLite copies within a commit, whenever the log has grown: that commit, and all
+//! that wait for it, take many times as long. Here a thread with a connection of its own copies
+//! while the writer goes on. What it cannot do is finish, since the log can only begin anew at a
+//! moment when all of it has been copied, and there is none while somebody writes. So the writer,
+//! between two transactions, copies the little that is left; the next transaction then begins at
+//! the log's start again. The log stays bounded, and no commit waits for more than that little.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rusqlite::Connection;
+
+use crate::connection;
+
+/// After how many operations the writer looks how long the log is.
+const LOOK_EVERY: usize = 128;
+/// Frames not yet copied that wake the checkpointer: 4 MB.
+const ENOUGH: i64 = 2_048;
+/// Frames the writer copies by itself, between two transactions: 0.5 MB.
+const LITTLE: i64 = 256;
+/// Frames beyond which the writer finishes whatever is left, so that the log is bounded even where
+/// frames come faster than they are copied: 64 MB.
+const TOO_MANY: i64 = 32_768;
+
+/// The writer's side: when to have the log copied, and when to finish it.
+pub(crate) struct Tending {
+    wake: SyncSender<()>,
+    copying: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+    since_look: usize,
+    /// The checkpointer was sent for since the log last began anew.
+    begun: bool,
+    /// Frames the log must have before anything is tried again, after a try came to nothing
+    /// because somebody reads what is old.
+    patience: i64,
+}
+
+/// How far the log has got: frames in it, and frames of it that have been copied.
+#[derive(Clone, Copy)]
+struct Log {
+    frames: i64,
+    copied: i64,
+}
+
+impl Tending {
+    pub(crate) fn start(path: &Path, busy_timeout: Duration) -> io::Result<Self> {
+        let (wake, woken) = sync_channel(1);
+        let copying = Arc::new(AtomicBool::new(false));
+        let copier = Copier {
+            path: path.into(),
+            busy_timeout,
+            copying: Arc::clone(&copying),
+        };
+        let thread = thread::Builder::new()
+            .name("daemun-checkpoint".into())
+            .spawn(move || copier.work(&woken))?;
+        Ok(Self {
+            wake,
+            copying,
+            thread,
+            since_look: 0,
+            begun: false,
+            patience: 0,
+        })
+    }
+
+    /// Called between two transactions, after the answers have gone out.
+    pub(crate) fn after(&mut self, connection: &Connection, operations: usize) {
+        self.since_look += operations;
+        let finishing = self.begun && !self.copying.load(Ordering::Acquire);
+        if self.since_look < LOOK_EVERY && !finishing {
+            return;
+        }
+        self.since_look = 0;
+        if let Err(error) = self.tend(connection) {
+            tracing::warn!(%error, "the log could not be copied into the database");
+        }
+    }
+
+    pub(crate) fn stop(self) {
+        drop(self.wake);
+        if self.thread.join().is_err() {
+            tracing::error!("the checkpointer thread had died");
+        }
+    }
+
+    fn tend(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let log = look(connection)?;
+        let left = log.frames - log.copied;
+        let copying = self.copying.load(Ordering::Acquire);
+        if log.frames < ENOUGH {
+            self.begun = false;
+            self.patience = 0;
+        } else if (copying && log.frames <= TOO_MANY) || log.frames < self.patience {
+            // Its turn, or nobody's yet.
+        } else if self.begun && (left <= LITTLE || log.frames > TOO_MANY) {
+            let after = copy(connection)?;
+            self.begun = false;
+            self.patience = log.frames
+                + if after.copied < after.frames {
+                    ENOUGH
+                } else {
+                    0
+                };
+        } else if left > LITTLE || !self.begun {
+            self.send_for_copier();
+        }
+        Ok(())
+    }
+
+    fn send_for_copier(&mut self) {
+        self.begun = true;
+        self.copying.store(true, Ordering::Release);
+        if self.wake.try_send(()).is_err() {
+            self.copying.store(false, Ordering::Release);
+        }
+    }
+}
+
+/// The thread's side.
+struct Copier {
+    path: PathBuf,
+    busy_timeout: Duration,
+    copying: Arc<AtomicBool>,
+}
+
+impl Copier {
+    fn work(self, woken: &Receiver<()>) {
+        let mut connection = None;
+        while woken.recv().is_ok() {
+            if let Err(error) = self.copy(&mut connection) {
+                tracing::warn!(%error, "the log could not be copied into the database");
+                connection = None;
+            }
+            self.copying.store(false, Ordering::Release);
+        }
+    }
+
+    fn copy(&self, connection: &mut Option<Connection>) -> rusqlite::Result<()> {
+        let connection = match connection {
+            Some(connection) => connection,
+            None => connection.insert(connection::writing(&self.path, self.busy_timeout)?),
+        };
+        copy(connection).map(|_| ())
+    }
+}
+
+/// How long the log is. Does no work and takes no lock.
+fn look(connection: &Connection) -> rusqlite::Result<Log> {
+    checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)")
+}
+
+/// Copies what can be copied without waiting for anybody.
+fn copy(connection: &Connection) -> rusqlite::Result<Log> {
+    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+}
+
+fn checkpoint(connection: &Connection, pragma: &str) -> rusqlite::Result<Log> {
+    connection.prepare_cached(pragma)?.query_row((), |row| {
+        Ok(Log {
+            frames: row.get(1)?,
+            copied: row.get(2)?,
+        })
+    })
+}

@@ -1,0 +1,352 @@
+//! Sessions: opening, rotating, listing. Rotation is the hot path of the whole server.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use daemun_engine::{
+    audit::{AuditEvent, AuditKind},
+    client::ClientPrint,
+    ids::{AccountId, SessionId},
+    ports::{Opened, Revoke, Rotated, Rotation, Sessions, Stored},
+    revocation::{Revocation, RevokedThing},
+    session::{Burst, Recovery, RevokeReason, Revoked, Session, Subject, Verdict, decide},
+    time::Timestamp,
+};
+use rusqlite::{Connection, params};
+
+use crate::{
+    SqliteStore, accounts, revocations,
+    rows::{Columns, Fault, execute, many, micros, one},
+    upkeep,
+    writer::{Guard, Tx},
+};
+
+/// The columns in the order [`session`] reads them.
+macro_rules! select_session {
+    ($rest:literal) => {
+        concat!(
+            "SELECT n, id, account, caller, contract, generation, rotated_at, rotated_by, \
+             burst_from, burst_at, burst_before, recovered, recovered_at, recovered_by, \
+             created_at, idle, expires_at, revoked_at, revoke_reason, user_agent, network \
+             FROM sessions ",
+            $rest
+        )
+    };
+}
+
+#[async_trait]
+impl Sessions for SqliteStore {
+    async fn open_session(&self, session: Session) -> Stored<Opened> {
+        self.write(Guard::Savepoint, move |tx| open(tx, &session))
+            .await
+    }
+
+    async fn rotate(&self, rotation: Rotation) -> Stored<Rotated> {
+        self.write(Guard::OneStatement, move |tx| rotate(tx, &rotation))
+            .await
+    }
+
+    async fn session(&self, id: SessionId) -> Stored<Option<Session>> {
+        self.read(move |connection| {
+            let found = by_id(connection, id)?;
+            Ok(found.map(|(_, session)| session))
+        })
+        .await
+    }
+
+    async fn sessions_of(&self, account: AccountId, now: Timestamp) -> Stored<Vec<Session>> {
+        self.read(move |connection| {
+            let sql = select_session!("WHERE account = ?1 AND revoked_at IS NULL ORDER BY id DESC");
+            let mut all = many(connection, "sessions", sql, [account.0], session)?;
+            all.retain(|session| session.is_live(now));
+            Ok(all)
+        })
+        .await
+    }
+
+    async fn sessions(&self, after: Option<SessionId>, limit: u32) -> Stored<Vec<Session>> {
+        let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+        self.read(move |connection| {
+            let sql = select_session!("WHERE id > ?1 ORDER BY id LIMIT ?2");
+            many(connection, "sessions", sql, params![after, limit], session)
+        })
+        .await
+    }
+
+    async fn revoke(&self, revoke: Revoke) -> Stored<Vec<Revocation>> {
+        self.write(Guard::Savepoint, move |tx| revocations::revoke(tx, &revoke))
+            .await
+    }
+
+    async fn revocations_after(&self, seq: u64, now: Timestamp) -> Stored<Vec<Revocation>> {
+        self.read(move |connection| revocations::after(connection, seq, now))
+            .await
+    }
+}
+
+fn open(tx: &Tx<'_>, session: &Session) -> Result<Opened, Fault> {
+    let now = session.created_at;
+    if let Some(id) = session.subject.account() {
+        match accounts::status(tx.connection, id)? {
+            Some(status) if status.admits(now).is_ok() => execute(
+                tx.connection,
+                "UPDATE accounts SET last_login_at = ?2 WHERE id = ?1",
+                params![id.0, now.unix_micros()],
+            )?,
+            _ => return Ok(Opened::Refused),
+        };
+    }
+    insert(tx, session)?;
+    let event = AuditEvent {
+        at: now,
+        kind: AuditKind::LoggedIn,
+        contract: session.contract.clone(),
+        account: session.subject.account(),
+        session: Some(session.id),
+        network: Some(session.network.clone()),
+        detail: None,
+    };
+    upkeep::record(tx.connection, &event)?;
+    Ok(Opened::Opened)
+}
+
+fn insert(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
+    let (account, caller) = match &session.subject {
+        Subject::Account(id) => (Some(id.0), None),
+        Subject::Caller(name) => (None, Some(name)),
+    };
+    execute(
+        tx.connection,
+        "INSERT INTO sessions (id, account, caller, contract, generation, rotated_at, rotated_by,
+                               burst_from, burst_at, burst_before, recovered, recovered_at,
+                               recovered_by, created_at, idle, expires_at, revoked_at,
+                               revoke_reason, user_agent, network)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+                 ?19, ?20)",
+        params![
+            session.id.as_bytes(),
+            account,
+            caller,
+            session.contract,
+            session.generation.cast_signed(),
+            session.rotated_at.unix_micros(),
+            session.rotated_by.0,
+            session.burst.from.cast_signed(),
+            session.burst.at.unix_micros(),
+            session.burst.before.cast_signed(),
+            session.recovered.map(|last| last.generation.cast_signed()),
+            session.recovered.map(|last| last.at.unix_micros()),
+            session.recovered.map(|last| last.by.0),
+            session.created_at.unix_micros(),
+            micros(session.idle),
+            session.expires_at.unix_micros(),
+            session.revoked.map(|revoked| revoked.at.unix_micros()),
+            session.revoked.map(|revoked| revoked.reason.name()),
+            session.user_agent,
+            session.network,
+        ],
+    )
+    .map(drop)
+}
+
+/// One look and, as a rule, one statement that writes one page: no savepoint is needed, since
+/// SQLite undoes a single statement by itself. The rare verdicts that write more bring their own.
+fn rotate(tx: &Tx<'_>, rotation: &Rotation) -> Result<Rotated, Fault> {
+    let Some((n, mut session)) = by_id(tx.connection, rotation.session)? else {
+        return Ok(Rotated::Unknown);
+    };
+    if session.subject != rotation.subject || session.contract != rotation.contract {
+        return Ok(Rotated::Contradicts);
+    }
+    let verdict = decide(&mut session, rotation.presented, rotation.policy);
+    let revocation = match verdict {
+        Verdict::Rotated => {
+            write_generation(tx, n, &session)?;
+            None
+        }
+        Verdict::Replayed | Verdict::Revoked(_) | Verdict::Expired => None,
+        Verdict::RolledForward | Verdict::Recovered | Verdict::Reused => {
+            tx.atomically(|| write_exception(tx, n, &session, rotation, verdict))?
+        }
+    };
+    Ok(Rotated::Judged {
+        verdict,
+        session: Box::new(session),
+        revocation,
+    })
+}
+
+fn write_exception(
+    tx: &Tx<'_>,
+    n: i64,
+    session: &Session,
+    rotation: &Rotation,
+    verdict: Verdict,
+) -> Result<Option<Revocation>, Fault> {
+    let at = rotation.presented.at;
+    let (kind, revocation) = match verdict {
+        Verdict::Recovered => {
+            write_recovery(tx, n, session)?;
+            (AuditKind::TokenRecovered, None)
+        }
+        Verdict::Reused => {
+            write_revoked(tx, n, at, RevokeReason::Reused)?;
+            let revocation = revocations::insert(
+                tx,
+                RevokedThing::Session(session.id),
+                RevokeReason::Reused,
+                at + rotation.horizon,
+            )?;
+            (AuditKind::TokenReused, Some(revocation))
+        }
+        _ => {
+            write_generation(tx, n, session)?;
+            (AuditKind::TokenRolledForward, None)
+        }
+    };
+    let event = AuditEvent {
+        at,
+        kind,
+        contract: session.contract.clone(),
+        account: session.subject.account(),
+        session: Some(session.id),
+        network: Some(rotation.network.to_string().into()),
+        detail: Some(format!("generation {}", rotation.presented.generation).into()),
+    };
+    upkeep::record(tx.connection, &event)?;
+    Ok(revocation)
+}
+
+fn write_generation(tx: &Tx<'_>, n: i64, session: &Session) -> Result<(), Fault> {
+    execute(
+        tx.connection,
+        "UPDATE sessions
+            SET generation = ?2, rotated_at = ?3, rotated_by = ?4,
+                burst_from = ?5, burst_at = ?6, burst_before = ?7
+          WHERE n = ?1",
+        params![
+            n,
+            session.generation.cast_signed(),
+            session.rotated_at.unix_micros(),
+            session.rotated_by.0,
+            session.burst.from.cast_signed(),
+            session.burst.at.unix_micros(),
+            session.burst.before.cast_signed(),
+        ],
+    )
+    .map(drop)
+}
+
+fn write_recovery(tx: &Tx<'_>, n: i64, session: &Session) -> Result<(), Fault> {
+    execute(
+        tx.connection,
+        "UPDATE sessions SET recovered = ?2, recovered_at = ?3, recovered_by = ?4 WHERE n = ?1",
+        params![
+            n,
+            session.recovered.map(|last| last.generation.cast_signed()),
+            session.recovered.map(|last| last.at.unix_micros()),
+            session.recovered.map(|last| last.by.0),
+        ],
+    )
+    .map(drop)
+}
+
+/// Marks a session as ended.
+pub(crate) fn write_revoked(
+    tx: &Tx<'_>,
+    n: i64,
+    at: Timestamp,
+    reason: RevokeReason,
+) -> Result<(), Fault> {
+    execute(
+        tx.connection,
+        "UPDATE sessions SET revoked_at = ?2, revoke_reason = ?3 WHERE n = ?1",
+        params![n, at.unix_micros(), reason.name()],
+    )
+    .map(drop)
+}
+
+/// The session of that id, and its row number.
+pub(crate) fn by_id(
+    connection: &Connection,
+    id: SessionId,
+) -> Result<Option<(i64, Session)>, Fault> {
+    one(
+        connection,
+        "sessions",
+        select_session!("WHERE id = ?1"),
+        [id.as_bytes()],
+        |row| Ok((row.get(0)?, session(row)?)),
+    )
+}
+
+/// The sessions of an account that are not over, with their row numbers.
+pub(crate) fn live_of(
+    connection: &Connection,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<Vec<(i64, Session)>, Fault> {
+    let sql = select_session!("WHERE account = ?1 AND revoked_at IS NULL ORDER BY id");
+    let mut all = many(connection, "sessions", sql, [account.0], |row| {
+        Ok((row.get(0)?, session(row)?))
+    })?;
+    all.retain(|(_, session)| session.is_live(now));
+    Ok(all)
+}
+
+fn session(row: &Columns<'_>) -> Result<Session, Fault> {
+    Ok(Session {
+        id: row.parsed(1, |bytes: [u8; 16]| SessionId::from_slice(&bytes))?,
+        subject: subject(row)?,
+        contract: row.get(4)?,
+        generation: generation(row, 5)?,
+        rotated_at: row.time(6)?,
+        rotated_by: ClientPrint(row.get(7)?),
+        burst: Burst {
+            from: generation(row, 8)?,
+            at: row.time(9)?,
+            before: generation(row, 10)?,
+        },
+        recovered: recovered(row)?,
+        created_at: row.time(14)?,
+        idle: row.parsed(15, |micros: i64| {
+            u64::try_from(micros).ok().map(Duration::from_micros)
+        })?,
+        expires_at: row.time(16)?,
+        revoked: revoked(row)?,
+        user_agent: row.get(19)?,
+        network: row.get(20)?,
+    })
+}
+
+fn generation(row: &Columns<'_>, at: usize) -> Result<u64, Fault> {
+    row.get(at).map(i64::cast_unsigned)
+}
+
+fn recovered(row: &Columns<'_>) -> Result<Option<Recovery>, Fault> {
+    let generation: Option<i64> = row.get(11)?;
+    let Some(generation) = generation.map(i64::cast_unsigned) else {
+        return Ok(None);
+    };
+    Ok(Some(Recovery {
+        generation,
+        at: row.time(12)?,
+        by: ClientPrint(row.get(13)?),
+    }))
+}
+
+fn subject(row: &Columns<'_>) -> Result<Subject, Fault> {
+    let account: Option<i64> = row.get(2)?;
+    match account {
+        Some(id) => Ok(Subject::Account(AccountId(id))),
+        None => row.get(3).map(Subject::Caller),
+    }
+}
+
+fn revoked(row: &Columns<'_>) -> Result<Option<Revoked>, Fault> {
+    let Some(at) = row.maybe_time(17)? else {
+        return Ok(None);
+    };
+    let reason = row.parsed(18, |name: Box<str>| RevokeReason::from_name(&name))?;
+    Ok(Some(Revoked { at, reason }))
+}
