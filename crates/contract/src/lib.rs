@@ -20,6 +20,7 @@ mod language;
 mod openapi;
 mod path;
 mod read;
+mod tables;
 mod template;
 mod wire;
 
@@ -29,6 +30,7 @@ pub use contract::{Contract, Guard, GuardMode, Message, Messages, Route, Switch}
 pub use fault::{Fault, Faults};
 pub use input::{InputPlan, Source};
 pub use path::{Method, PathPattern, Segment};
+pub use tables::vocabulary_tables;
 pub use template::{Template, Value, Values};
 
 /// The contracts that come with daemun: name and file.

@@ -3,7 +3,7 @@
 mod request;
 mod schema;
 
-use daemun_engine::vocabulary::{Outcome, Slot};
+use daemun_engine::vocabulary::{Operation, Outcome, Slot};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -59,7 +59,12 @@ fn operation(contract: &Contract, route: &Route, path: &PathPattern, nth: &str) 
     }
     operation.insert("responses".into(), responses(contract, route));
     if let Some(guard) = &contract.guard {
-        operation.insert("security".into(), security(guard, route.guard));
+        let mode = match route.operation {
+            // It asks the guard itself.
+            Operation::Probe => GuardMode::IfPresent,
+            _ => route.guard,
+        };
+        operation.insert("security".into(), security(guard, mode));
     }
     Value::Object(operation)
 }

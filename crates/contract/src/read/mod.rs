@@ -12,6 +12,8 @@ mod takes;
 mod tokens;
 pub(crate) mod words;
 
+pub(crate) use tokens::CLAIM_VALUES;
+
 use daemun_engine::{
     policy::Policy,
     vocabulary::{Input, Operation, Outcome},

@@ -251,3 +251,24 @@ fn shape(value: &serde_json::Value) -> Vec<String> {
         _ => Vec::new(),
     }
 }
+
+#[test]
+fn every_route_is_in_the_openapi_document_and_every_reference_leads_somewhere() {
+    for contract in all() {
+        let document = contract.openapi("http://localhost:8080");
+        for route in &contract.routes {
+            for path in route.paths() {
+                let operation = &document["paths"][path.as_str()][route.method.key()];
+                assert!(operation["responses"].is_object(), "{path}");
+                let declared = operation["parameters"].as_array().into_iter().flatten();
+                let in_path = declared.filter(|parameter| parameter["in"] == "path");
+                assert_eq!(in_path.count(), path.params().count());
+            }
+        }
+        let text = document.to_string();
+        for reference in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
+}

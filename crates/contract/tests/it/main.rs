@@ -11,6 +11,8 @@
 mod builtin;
 mod faults;
 mod golden;
+mod manual;
+mod mutations;
 mod sixth;
 mod support;
 mod tables;
