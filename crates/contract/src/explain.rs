@@ -11,7 +11,7 @@ use crate::{
     answer::{Answer, Body},
     contract::{Contract, Guard, GuardMode, Route},
     input::{InputPlan, Source},
-    read::file::duration_text,
+    read::duration::duration_text,
     template::{Value, Values},
 };
 

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     answer::{Cookie, CookieCodec, MaxAge, SameSite, Secure},
     read::{
-        file::{Entry, Fields},
         sections::section,
+        {entry::Entry, file::Fields},
     },
     wire,
 };

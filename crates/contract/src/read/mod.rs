@@ -3,7 +3,10 @@
 
 mod answers;
 mod cookies;
+pub(crate) mod duration;
+mod entry;
 pub(crate) mod file;
+mod on;
 mod resolve;
 mod routes;
 pub(crate) mod say;
@@ -89,7 +92,7 @@ fn read(root: Fields<'_>) -> Contract {
     };
     let messages = words::messages(&root, &head.locales);
     let shared = Shared {
-        on: answers::on(&root, &material, &Outcome::ALL, "a request"),
+        on: on::on(&root, &material, &Outcome::ALL, "a request"),
         at: root.get("on").map_or(root.at, |entry| entry.at),
     };
     let guard = routes::guard(&root, &material, &shared);

@@ -12,8 +12,11 @@ use crate::{
     contract::Answers,
     input::InputPlan,
     read::{
-        answers::{Draft, Drafts, On, Said},
-        file::{File, instead},
+        {
+            answers::Draft,
+            on::{Drafts, On, Said},
+        },
+        {file::File, say::instead},
     },
 };
 

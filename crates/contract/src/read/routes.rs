@@ -7,10 +7,14 @@ use crate::{
     input::Source,
     path::{Method, PathPattern},
     read::{
-        answers::{self, Material},
-        file::{Entry, Fields, File, instead},
         resolve::{Resolver, Shared, Who},
         takes,
+        {answers::Material, on},
+        {
+            entry::Entry,
+            file::{Fields, File},
+            say::instead,
+        },
     },
 };
 
@@ -40,7 +44,7 @@ pub(crate) fn guard<'f>(
         .get("elsewhere")
         .and_then(|entry| entry.word(&MODES))
         .unwrap_or(GuardMode::Off);
-    let own = answers::on(&fields, material, &Who::Guard.may(), "the guard");
+    let own = on::on(&fields, material, &Who::Guard.may(), "the guard");
     let resolver = Resolver {
         file: fields.file,
         who: Who::Guard,
@@ -123,7 +127,7 @@ fn route<'f>(
     let takes_token = inputs.iter().any(|plan| plan.input == Input::Token);
     let guard_mode = guard_mode(fields, operation, takes_token, guard, does_at);
     let who = Who::Route(operation, &inputs);
-    let own = answers::on(fields, material, &who.may(), operation.name());
+    let own = on::on(fields, material, &who.may(), operation.name());
     let resolver = Resolver {
         file: fields.file,
         who,

@@ -21,6 +21,15 @@ pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
         .map(|(_, known)| known)
 }
 
+/// What to write instead of a word that is none of `known`.
+pub(crate) fn instead(word: &str, known: &[&str]) -> String {
+    match nearest(word, known) {
+        Some(near) => format!("`{near}`"),
+        None if known.is_empty() => "nothing here".into(),
+        None => or_list(known),
+    }
+}
+
 /// How many single-letter edits lie between two words.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

@@ -10,7 +10,7 @@ use daemun_engine::{
     session::RotationPolicy,
 };
 
-use crate::read::file::{Entry, Fields};
+use crate::read::{entry::Entry, file::Fields};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

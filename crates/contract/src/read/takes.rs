@@ -10,7 +10,7 @@ use crate::{
     path::{Method, PathPattern},
     read::{
         answers::declared,
-        file::{Entry, Fields, instead},
+        {entry::Entry, file::Fields, say::instead},
     },
     wire,
 };

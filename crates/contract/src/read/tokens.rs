@@ -6,7 +6,7 @@ use daemun_engine::policy::{ClaimSource, KeyName, TokenProfile, TokenSpec};
 use daemun_token::Algorithm;
 use serde_json::Value;
 
-use crate::read::file::{Entry, Fields, instead};
+use crate::read::{entry::Entry, file::Fields, say::instead};
 
 const KEYS: [(&str, KeyName); 3] = [
     ("legacy", KeyName::Legacy),

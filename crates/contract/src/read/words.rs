@@ -7,8 +7,12 @@ use daemun_engine::policy::Locale;
 use crate::{
     contract::{Message, Messages},
     read::{
-        file::{Entry, Fields, File, instead},
         sections::section,
+        {
+            entry::Entry,
+            file::{Fields, File},
+            say::instead,
+        },
     },
     template::parts::{self, Part},
     wire,

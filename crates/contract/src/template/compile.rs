@@ -7,8 +7,7 @@ use serde_json::Value as Scalar;
 
 use crate::{
     read::{
-        file::instead,
-        say::nearest,
+        say::{instead, nearest},
         words::{Text, Words},
     },
     template::{
