@@ -7,6 +7,9 @@
 
 use std::time::Duration;
 
+/// What a contract's tokens can be signed with.
+pub use daemun_token::Algorithm;
+
 /// What a contract's route can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use daemun_engine::policy::{ClaimSource, KeyName, TokenProfile, TokenSpec};
-use daemun_token::Algorithm;
+use daemun_engine::{
+    policy::{ClaimSource, KeyName, TokenProfile, TokenSpec},
+    vocabulary::Algorithm,
+};
 use serde_json::Value;
 
 use crate::read::{entry::Entry, file::Fields, say::instead};
