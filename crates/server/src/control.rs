@@ -1,0 +1,167 @@
+//! The control socket: how a command that changed something tells the server that runs beside it,
+//! before it says "done". The server then takes in what others committed to the store, so that a
+//! revocation from the command line holds at the very next request.
+//!
+//! The protocol is one line each way: `sync`, answered by `ok` once it is done. Only who may write
+//! to the data directory can say it, and it harms nobody.
+
+use std::{
+    fs::{self, File, Permissions},
+    io::{self, BufRead, BufReader, Write},
+    os::{
+        fd::AsRawFd,
+        unix::{fs::PermissionsExt, net::UnixStream as BlockingStream},
+    },
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use daemun_engine::Engine;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
+    net::{UnixListener, UnixStream},
+};
+use tracing::{error, warn};
+
+use crate::{
+    data::DataDir,
+    report::{Failure, Kind, Outcome},
+};
+
+/// How long either side waits for the other.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A socket's path holds at most 108 bytes, the last of them zero (`man 7 unix`).
+const LONGEST_PATH: usize = 107;
+
+/// Listens on the data directory's control socket. Whoever calls holds the directory's lock, so a
+/// socket that lies there is of a server that is no more.
+pub(crate) fn listen(data: &DataDir) -> io::Result<UnixListener> {
+    let path = data.control_socket();
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let (short, _directory) = shortened(&path)?;
+    let listener = UnixListener::bind(short)?;
+    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers commands until dropped.
+pub(crate) async fn answer(listener: UnixListener, engine: Arc<Engine>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let engine = Arc::clone(&engine);
+                tokio::spawn(async move {
+                    let talk = converse(stream, &engine);
+                    if !matches!(tokio::time::timeout(PATIENCE, talk).await, Ok(Ok(()))) {
+                        warn!("a command hung up on the control socket");
+                    }
+                });
+            }
+            Err(error) => {
+                error!(%error, "the control socket fails");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn converse(mut stream: UnixStream, engine: &Engine) -> io::Result<()> {
+    let (read, mut write) = stream.split();
+    let mut line = String::new();
+    tokio::io::BufReader::new(read.take(64))
+        .read_line(&mut line)
+        .await?;
+    let answer = match line.trim_end() {
+        "sync" => match engine.sync().await {
+            Ok(()) => "ok\n",
+            Err(error) => {
+                error!(%error, "cannot take in what a command changed");
+                "failed\n"
+            }
+        },
+        _ => "unknown\n",
+    };
+    write.write_all(answer.as_bytes()).await
+}
+
+/// Has the server on this data directory, where one runs, take in what was committed.
+pub(crate) fn sync(data: &DataDir) -> Outcome<()> {
+    match ask(&data.control_socket()) {
+        Ok(()) => Ok(()),
+        // Nobody listens: there is no server, or one that ended just now.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(Failure::new(
+            Kind::Unreachable,
+            "it is done, but the running server did not confirm that it knows",
+        )
+        .because(error)
+        .mend("nothing: the server looks by itself within a second; its log says what is amiss")),
+    }
+}
+
+fn ask(socket: &Path) -> io::Result<()> {
+    let (short, _directory) = shortened(socket)?;
+    let mut stream = BlockingStream::connect(short)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(b"sync\n")?;
+    let mut answer = String::new();
+    BufReader::new(&stream).read_line(&mut answer)?;
+    match answer.trim_end() {
+        "ok" => Ok(()),
+        _ => Err(io::Error::other("the server could not read its store")),
+    }
+}
+
+/// A path that a socket's address can hold: through the open directory, where the path itself is
+/// too long. The directory must stay open while the path is in use.
+fn shortened(path: &Path) -> io::Result<(PathBuf, Option<File>)> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok((path.into(), None));
+    };
+    if path.as_os_str().len() <= LONGEST_PATH {
+        return Ok((path.into(), None));
+    }
+    let directory = File::open(parent)?;
+    let through = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string());
+    Ok((through.join(name), Some(directory)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_can_lie_however_deep() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("d".repeat(120));
+        fs::create_dir(&deep).unwrap();
+        let path = deep.join("control.sock");
+        let (short, _directory) = shortened(&path).unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(short).unwrap();
+        assert!(path.exists());
+        let (short, _directory) = shortened(&path).unwrap();
+        assert!(BlockingStream::connect(short).is_ok());
+    }
+
+    #[test]
+    fn where_no_server_runs_nobody_needs_to_be_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::create(folder.path()).unwrap();
+        assert!(sync(&data).is_ok());
+        drop(std::os::unix::net::UnixListener::bind(data.control_socket()).unwrap());
+        assert!(sync(&data).is_ok());
+    }
+}

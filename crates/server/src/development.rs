@@ -1,0 +1,103 @@
+//! Development mode's installation: nothing is configured, everything is made. Its secrets bear a
+//! mark that production refuses.
+
+use std::{env, path::Path, time::Duration};
+
+use daemun_contract::Contract;
+use daemun_engine::{limits::LimitsConfig, password::HashingConfig, seal::MasterKey};
+use zeroize::Zeroizing;
+
+use crate::{
+    adapters::SystemEntropy,
+    config::Installation,
+    contracts,
+    data::DataDir,
+    report::{Failure, Kind, Outcome},
+    secret::{self, Secret},
+};
+
+/// How long a signing key signs.
+const SIGNING_AGE: Duration = Duration::from_secs(90 * 86_400);
+
+/// The installation on `data`, known by `public_url`.
+pub(crate) fn installation(
+    data: &DataDir,
+    contracts: Vec<Contract>,
+    legacy: Option<Secret>,
+    public_url: String,
+) -> Outcome<Installation> {
+    Ok(Installation {
+        data: data.path().into(),
+        master: master(data)?,
+        legacy,
+        contracts,
+        public_url,
+        service_name: "daemun".into(),
+        signing_age: SIGNING_AGE,
+        hashing: HashingConfig::default(),
+        limits: LimitsConfig {
+            exempt_loopback: true,
+            ..LimitsConfig::default()
+        },
+    })
+}
+
+/// The contracts that come with daemun, and `more` of the team's own.
+pub(crate) fn contracts(more: &[std::path::PathBuf]) -> Outcome<Vec<Contract>> {
+    let own = contracts::OF_DEVELOPMENT
+        .iter()
+        .map(|name| contracts::find(name, Path::new("")));
+    let mounted = own
+        .chain(more.iter().map(|path| contracts::read(path)))
+        .collect::<Result<Vec<_>, _>>()?;
+    match contracts::side_by_side(&mounted).into_iter().next() {
+        Some(trouble) => Err(trouble.into()),
+        None => Ok(mounted),
+    }
+}
+
+/// The team's own secret where it is given, or one made for this data.
+pub(crate) fn legacy_secret(data: &DataDir) -> Outcome<Secret> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    let plain = set("DAEMUN_LEGACY_SECRET");
+    let file = set("DAEMUN_LEGACY_SECRET_FILE");
+    match (plain, file) {
+        (Some(_), Some(_)) => Err(Failure::new(
+            Kind::Failed,
+            "DAEMUN_LEGACY_SECRET and DAEMUN_LEGACY_SECRET_FILE are both set",
+        )
+        .because("which of them is meant cannot be known")
+        .mend("unset DAEMUN_LEGACY_SECRET")),
+        (Some(secret), None) => Ok(Zeroizing::new(secret.into_encoded_bytes())),
+        (None, Some(path)) => {
+            let path = Path::new(&path);
+            secret::read_file(path).map_err(|fault| bad(path, &fault))
+        }
+        (None, None) => made(&data.legacy_secret()),
+    }
+}
+
+fn master(data: &DataDir) -> Outcome<MasterKey> {
+    let path = data.master_key();
+    if !path.exists() && data.database().exists() {
+        let what = format!("{} is missing", path.display());
+        return Err(Failure::new(Kind::Failed, what)
+            .because("this data was made with a master key that is kept elsewhere, as production does, or is lost")
+            .mend("--config FILE of the production server, or another directory: --data DIR"));
+    }
+    let secret = made(&path)?;
+    secret::parse_master(&secret).ok_or_else(|| {
+        Failure::new(Kind::Failed, format!("{} is no master key", path.display()))
+            .because("it must be 64 hexadecimal digits")
+            .mend("restore it from a backup, or begin anew in another directory: --data DIR")
+    })
+}
+
+fn made(path: &Path) -> Outcome<Secret> {
+    secret::read_or_make(path, &SystemEntropy).map_err(|fault| bad(path, &fault))
+}
+
+fn bad(path: &Path, fault: &dyn std::fmt::Display) -> Failure {
+    let shown = path.display();
+    Failure::new(Kind::Failed, format!("{shown} {fault}")).mend(format!("chmod 600 {shown}"))
+}

@@ -1,0 +1,55 @@
+//! Logs: JSON lines on standard error, or lines for a person who develops at a terminal.
+//!
+//! What is logged is decided where it happens; here is only decided how it looks and how much of
+//! it there is. Nothing that goes through here holds a token, a code, a password or a full URI.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// How much is logged where nothing is said.
+pub(crate) const DEFAULT: &str = "info";
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Plain,
+}
+
+impl Look {
+    /// For people where one is looking, JSON where standard error goes to a file or a collector.
+    pub(crate) fn for_development() -> Self {
+        if std::io::stderr().is_terminal() {
+            Self::Plain
+        } else {
+            Self::Json
+        }
+    }
+}
+
+/// Reads a filter: a level, or `target=level` and levels, separated by commas.
+pub(crate) fn filter(text: &str) -> Result<EnvFilter, String> {
+    EnvFilter::builder()
+        .with_regex(false)
+        .parse(text)
+        .map_err(|error| error.to_string())
+}
+
+/// Logs from now on.
+pub(crate) fn start(look: Look, filter: EnvFilter) {
+    let lines = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter);
+    // Only a second call fails, and leaves the first one's logs as they are.
+    let _ = match look {
+        Look::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .try_init(),
+        Look::Plain => lines.with_target(false).compact().try_init(),
+    };
+}
