@@ -1,0 +1,18 @@
+//! The binary from outside: what is typed, what is sent, what comes back.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what should not happen fails the test; clippy lets only test functions off by itself"
+)]
+
+mod commands;
+mod contracts;
+mod doctor;
+mod harness;
+mod interop;
+mod life;
+mod python;
+mod revocation;

@@ -1,0 +1,72 @@
+//! A Python with the packages of `requirements.txt`: the one `DAEMUN_TEST_PYTHON` names, or one made
+//! under `target/` by the first test that asks, while the others wait.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const REQUIREMENTS: &str = include_str!("../requirements.txt");
+
+/// The interpreter.
+pub fn python() -> PathBuf {
+    if let Some(python) = std::env::var_os("DAEMUN_TEST_PYTHON") {
+        return python.into();
+    }
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("target/");
+    let lock = File::create(target.join("py-venv.lock")).expect("a lock file");
+    lock.lock().expect("the lock");
+    let home = target.join("py-venv");
+    let python = home.join("bin/python");
+    let stamp = home.join("requirements.installed");
+    let installed = fs::read_to_string(&stamp).is_ok_and(|text| text == REQUIREMENTS);
+    if !(installed && python.exists()) {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/requirements.txt");
+        succeed(
+            "python3",
+            ["-m", "venv", "--clear"]
+                .map(OsStr::new)
+                .into_iter()
+                .chain([home.as_os_str()]),
+        );
+        let install = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+            file,
+        ];
+        succeed(&python, install.map(OsStr::new));
+        fs::write(&stamp, REQUIREMENTS).expect("a stamp");
+    }
+    python
+}
+
+/// Runs a script with arguments and returns what it printed.
+#[track_caller]
+pub fn run(script: &str, arguments: &[&str]) -> String {
+    let output = Command::new(python())
+        .arg("-c")
+        .arg(script)
+        .args(arguments)
+        .output();
+    let output = output.expect("python runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the script failed:\n{stderr}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn succeed<'a>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = &'a OsStr>) {
+    let mut command = Command::new(program);
+    let status = command.args(arguments).status().expect("it runs");
+    assert!(
+        status.success(),
+        "{command:?}: {status}. Debian: apt-get install python3-venv"
+    );
+}
