@@ -3,8 +3,8 @@
 use std::{
     convert::Infallible,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -60,6 +60,7 @@ pub struct RequestBody {
     life: Option<Arc<Life>>,
     clock: Option<Pin<Box<Sleep>>>,
     starved: bool,
+    ended: bool,
 }
 
 impl RequestBody {
@@ -71,6 +72,7 @@ impl RequestBody {
             life,
             clock: None,
             starved: false,
+            ended: false,
         }
     }
 
@@ -82,6 +84,20 @@ impl RequestBody {
             self.starved = starved;
             if starved { life.starve() } else { life.feed() }
         }
+    }
+
+    /// Whether nothing of it is left to come. What nobody read but has arrived is skipped, so that
+    /// a small body that was of no interest does not cost the connection.
+    fn is_spent(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        while !self.ended && !self.incoming.is_end_stream() {
+            match Pin::new(&mut self.incoming).poll_frame(&mut cx) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(None) => self.ended = true,
+                Poll::Ready(Some(Err(_))) | Poll::Pending => return false,
+            }
+        }
+        true
     }
 }
 
@@ -96,6 +112,7 @@ impl HttpBody for RequestBody {
         let this = self.get_mut();
         if let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) {
             this.starves(false);
+            this.ended = frame.is_none();
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyFault::from)));
         }
         this.starves(true);
@@ -121,6 +138,11 @@ impl HttpBody for RequestBody {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         self.starves(false);
+        if let Some(life) = self.life.take()
+            && !self.is_spent()
+        {
+            life.unread.store(true, Relaxed);
+        }
     }
 }
 

@@ -271,7 +271,7 @@ impl Watch<'_> {
         } else if answered == 0 || (life.heard.load(Relaxed) && !self.multiplexed) {
             Phase::Header(answered)
         } else {
-            life.had_body.store(false, Relaxed);
+            life.unread.store(false, Relaxed);
             Phase::Idle(answered)
         }
     }
@@ -289,7 +289,7 @@ impl Watch<'_> {
     /// A connection that waits for nothing has nothing to linger for.
     fn prepare_goodbye(&self) {
         if !self.life.is_busy() && !self.life.heard.load(Relaxed) {
-            self.life.had_body.store(false, Relaxed);
+            self.life.unread.store(false, Relaxed);
         }
     }
 }

@@ -147,7 +147,7 @@ mod tests {
     fn who_never_sent_a_request_is_spared_before_who_waits_longer_but_has() {
         let crowd = crowd();
         let regular = crowd.enter();
-        regular.life.begin_request(false);
+        regular.life.begin_request();
         regular.life.end_request(false);
         let silent = crowd.enter();
         assert!(crowd.spare_one());
@@ -164,7 +164,7 @@ mod tests {
     fn a_busy_connection_is_not_spared_unless_its_client_starves_it() {
         let crowd = crowd();
         let busy = crowd.enter();
-        busy.life.begin_request(true);
+        busy.life.begin_request();
         assert!(!crowd.spare_one());
         busy.life.starve();
         assert!(crowd.spare_one());
@@ -175,7 +175,7 @@ mod tests {
         let crowd = crowd();
         let places: Vec<_> = (0..3 * SAMPLE + 7).map(|_| crowd.enter()).collect();
         for place in &places {
-            place.life.begin_request(false);
+            place.life.begin_request();
         }
         let idle = &places[2 * SAMPLE + 3];
         idle.life.end_request(false);

@@ -48,8 +48,8 @@ pub(super) struct Life {
     pub(super) stalled: AtomicBool,
     /// Whether anything came since the last answer.
     pub(super) heard: AtomicBool,
-    /// Whether the latest request had a body, of which some may not have been read.
-    pub(super) had_body: AtomicBool,
+    /// Whether the latest request's body was given up before its end.
+    pub(super) unread: AtomicBool,
     /// Whether the goodbye has begun.
     pub(super) closing: AtomicBool,
     /// Where the crowd keeps it.
@@ -69,7 +69,7 @@ impl Life {
             writes: AtomicU32::new(0),
             stalled: AtomicBool::new(false),
             heard: AtomicBool::new(false),
-            had_body: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             slot: AtomicUsize::new(0),
         };
@@ -103,10 +103,10 @@ impl Life {
         }
     }
 
-    pub(super) fn begin_request(&self, has_body: bool) {
+    pub(super) fn begin_request(&self) {
         self.active.fetch_add(1, Relaxed);
         self.heard.store(false, Relaxed);
-        self.had_body.store(has_body, Relaxed);
+        self.unread.store(false, Relaxed);
     }
 
     /// Over several requests at once (HTTP/2) the last may end outside the connection's task, which

@@ -95,7 +95,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
             ready!(Pin::new(&mut self.socket).poll_shutdown(cx))?;
             self.said_goodbye = true;
         }
-        let may_be_sending = self.life.heard.load(Relaxed) || self.life.had_body.load(Relaxed);
+        let may_be_sending = self.life.heard.load(Relaxed) || self.life.unread.load(Relaxed);
         if !self.lingers || !may_be_sending {
             return Poll::Ready(Ok(()));
         }

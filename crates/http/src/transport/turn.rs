@@ -12,7 +12,7 @@ use std::{
 
 use axum::{
     body::HttpBody,
-    http::{Request, Response},
+    http::{HeaderValue, Request, Response, header},
 };
 use hyper::{
     body::{Frame, Incoming, SizeHint},
@@ -28,9 +28,15 @@ struct Turn {
 }
 
 impl Turn {
-    fn begin(life: Arc<Life>, has_body: bool, multiplexed: bool) -> Self {
-        life.begin_request(has_body);
+    fn begin(life: Arc<Life>, multiplexed: bool) -> Self {
+        life.begin_request();
         Self { life, multiplexed }
+    }
+
+    /// What is left of a body stands where the next request should; such a connection is closed,
+    /// and a client that is told so reads the answer instead of being surprised.
+    fn must_be_the_last(&self) -> bool {
+        !self.multiplexed && self.life.unread.load(Relaxed)
     }
 }
 
@@ -79,19 +85,23 @@ pub(super) fn service<H: Handler>(
     Future = impl Future<Output = Result<Response<Answer<H::Body>>, Infallible>> + Send + 'static,
 > {
     service_fn(move |request: Request<Incoming>| {
-        let has_body = !request.body().is_end_stream();
-        let turn = Turn::begin(life.clone(), has_body, multiplexed);
+        let turn = Turn::begin(life.clone(), multiplexed);
         let server = server.clone();
         async move {
             let within = server.config.body_timeout;
             let request = request.map(|incoming| RequestBody::new(incoming, within, &turn.life));
-            let response = match unless_it_panics(server.handler.handle(request, peer)).await {
+            let mut response = match unless_it_panics(server.handler.handle(request, peer)).await {
                 Ok(response) => response,
                 Err(_) => {
                     server.stats.panics.fetch_add(1, Relaxed);
                     server.handler.panicked()
                 }
             };
+            if turn.must_be_the_last() {
+                response
+                    .headers_mut()
+                    .insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok(response.map(|body| Answer { body, _turn: turn }))
         }
     })
