@@ -1,0 +1,25 @@
+//! The store against the suite every store passes, and what is its own: the file.
+
+mod durability;
+mod file;
+
+use std::sync::Arc;
+
+use daemun_engine::ports::Store;
+use daemun_store_sqlite::{Options, SqliteStore};
+use tempfile::TempDir;
+
+async fn fresh() -> (Arc<dyn Store>, TempDir) {
+    let (store, directory) = fresh_sqlite();
+    (Arc::new(store), directory)
+}
+
+fn fresh_sqlite() -> (SqliteStore, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&directory.path().join("t.db"), Options::default()).unwrap();
+    (store, directory)
+}
+
+mod conformance {
+    daemun_engine::conformance_tests!(crate::fresh);
+}
