@@ -10,6 +10,9 @@ use tracing_subscriber::EnvFilter;
 /// How much is logged where nothing is said.
 pub(crate) const DEFAULT: &str = "info";
 
+/// How much a person at a terminal is told: what people do, not what the screen says already.
+pub(crate) const AT_A_TERMINAL: &str = "info,daemun::server=warn,daemun::background=warn,daemun::signals=warn,daemun_store_sqlite=warn";
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {

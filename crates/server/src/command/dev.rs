@@ -51,15 +51,20 @@ pub(super) async fn run(dev: cli::Dev) -> Outcome<()> {
 }
 
 fn start_logging() -> Outcome<()> {
+    let look = Look::for_development();
     let wanted = config::environment()
         .into_iter()
-        .find(|(name, _)| name == "DAEMUN_LOG");
-    let text = wanted.as_ref().map_or(logging::DEFAULT, |(_, text)| text);
+        .find(|(name, text)| name == "DAEMUN_LOG" && !text.is_empty());
+    let default = match look {
+        Look::Json => logging::DEFAULT,
+        Look::Plain => logging::AT_A_TERMINAL,
+    };
+    let text = wanted.as_ref().map_or(default, |(_, text)| text);
     let filter = logging::filter(text).map_err(|error| {
         Failure::new(Kind::Failed, "DAEMUN_LOG is no filter")
             .because(error)
             .mend("DAEMUN_LOG=info, or DAEMUN_LOG=info,daemun_http=debug")
     })?;
-    logging::start(Look::for_development(), filter);
+    logging::start(look, filter);
     Ok(())
 }

@@ -3,11 +3,14 @@
 //! only a configuration without any such problem starts a server.
 
 mod checks;
+mod estate;
 pub(crate) mod known;
 mod mail;
 mod problem;
 mod reader;
+mod secrets;
 mod settings;
+mod web;
 
 use std::{
     fs,

@@ -184,7 +184,7 @@ impl Settings {
     ) {
         let mut ours: Vec<_> = environment
             .into_iter()
-            .filter(|(name, _)| name.starts_with("DAEMUN_") && !known::is_other_variable(name))
+            .filter(|(name, text)| is_given(name, text))
             .collect();
         ours.sort_by(|(one, _), (other, _)| one.cmp(other));
         for (name, text) in ours {
@@ -228,6 +228,11 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
     }
+}
+
+/// Whether a variable is ours and says something: an empty one is as good as none.
+fn is_given(name: &str, text: &str) -> bool {
+    name.starts_with("DAEMUN_") && !known::is_other_variable(name) && !text.is_empty()
 }
 
 fn read_value(kind: Kind, value: &DeValue<'_>) -> Option<Value> {
@@ -366,6 +371,7 @@ mod tests {
                 ("DAEMUN_CONTRACTS", "native, ours.toml,"),
                 ("DAEMUN_SMTP_PORT", "587"),
                 ("DAEMUN_SMTP_OFF", "true"),
+                ("DAEMUN_SMTP_HOST", ""),
                 ("HOME", "/"),
             ],
         );

@@ -1,8 +1,13 @@
 //! Ending sessions from the command line, beside a running server: effective at the next request.
 
+use std::{
+    io::{Read, Write},
+    time::{Duration, Instant},
+};
+
 use serde_json::{Value, json};
 
-use crate::harness::Daemun;
+use crate::harness::{Daemun, run};
 
 const EMAIL: &str = "mina@example.com";
 const PASSWORD: &str = "a few words nobody guesses";
@@ -119,4 +124,54 @@ async fn every_ended_session_can_say_why() {
         .expect(0)
         .json();
     assert_eq!(again["revoked"], 0);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_told_finds_out_by_itself() {
+    let daemun = with_account().await;
+    let tokens = log_in(&daemun).await;
+    std::fs::remove_file(daemun.data().join("control.sock")).unwrap();
+    daemun
+        .run(&["session", "revoke", "--account", "1"])
+        .expect(0);
+    let begun = Instant::now();
+    while me(&daemun, &tokens).await == 200 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "it did not find out"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_says_so_where_the_server_does_not_confirm() {
+    let daemun = with_account().await;
+    log_in(&daemun).await;
+    let data = daemun.data().to_owned();
+    let start = daemun.killed();
+    std::fs::remove_file(data.join("control.sock")).unwrap();
+    // Something that takes the message and answers nonsense.
+    let listener = std::os::unix::net::UnixListener::bind(data.join("control.sock")).unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut line = [0; 5];
+        stream.read_exact(&mut line).unwrap();
+        stream.write_all(b"what?\n").unwrap();
+    });
+    let revoke = [
+        "session",
+        "revoke",
+        "--account",
+        "1",
+        "--json",
+        "--data",
+        data.to_str().unwrap(),
+    ];
+    let failure = run(&revoke, &[], "").expect(5).error();
+    assert!(
+        failure["what"].as_str().unwrap().contains("it is done"),
+        "{failure}"
+    );
+    drop(start);
 }
