@@ -15,62 +15,73 @@ const BLOCK: usize = 32;
 /// hints of their names.
 pub(super) fn scan(json: &[u8], table: &mut [[u8; ENTRY]]) -> Option<(usize, u64)> {
     let mut places = [0; MOST_QUOTES];
-    let mut quotes = find_quotes(json, &mut places)?
-        .iter()
-        .map(|&at| usize::from(at));
+    let mut quotes = find_quotes(json, &mut places)?;
     let mut count = 0;
     let mut names = 0_u64;
-    let mut open = quotes.next()?;
-    if open != 1 || json.first() != Some(&b'{') {
+    if !json.starts_with(b"{\"") {
         return None;
     }
     loop {
-        let close = quotes.next()?;
-        let name = json.get(open + 1..close)?;
-        let hint = hint(name);
+        let [open, close, after @ ..] = quotes else {
+            return None;
+        };
+        let name = Span {
+            start: *open + 1,
+            end: *close,
+        };
+        let text = json.get(name.range())?;
+        let hint = hint(text);
         let is_taken =
-            |entry: &[u8; ENTRY]| json.get(Member::from_entry(*entry).name.range()) == Some(name);
+            |entry: &[u8; ENTRY]| json.get(Member::from_entry(*entry).name.range()) == Some(text);
         if names & 1 << hint != 0 && table.iter().take(count).any(is_taken) {
             return None;
         }
         names |= 1 << hint;
-        let start = close + 2;
-        let (shape, value, end, next) = match json.get(close + 1..)? {
-            [b':', b'"', ..] => {
-                quotes.next()?;
-                let end = quotes.next()?;
-                (
-                    Shape::String,
-                    Span::new(start + 1, end),
-                    end + 1,
-                    quotes.next(),
-                )
-            }
-            [b':', ..] => {
-                let next = quotes.next();
-                let end = next.unwrap_or(json.len()) - 1;
-                (
-                    scalar(json.get(start..end)?)?,
-                    Span::new(start, end),
-                    end,
-                    next,
-                )
-            }
-            _ => return None,
-        };
-        let member = Member {
-            name: Span::new(open + 1, close),
+        let (shape, value, rest) = scan_value(json, *close + 1, after)?;
+        *table.get_mut(count)? = Member {
+            name,
             value,
             shape,
             hint,
-        };
-        *table.get_mut(count)? = member.to_entry();
+        }
+        .to_entry();
         count += 1;
-        open = match (next, json.get(end..)?) {
-            (Some(next), [b',', ..]) if next == end + 1 => next,
-            (None, [b'}']) => return Some((count, names)),
+        let end = value.end + u16::from(shape == Shape::String);
+        quotes = match (rest, json.get(usize::from(end)..)?) {
+            ([next, ..], [b',', ..]) if *next == end + 1 => rest,
+            ([], [b'}']) => return Some((count, names)),
             _ => return None,
         };
+    }
+}
+
+/// What follows a name: the colon at `colon`, and the value. Gives the quotes behind it.
+#[inline(always)]
+fn scan_value<'q>(json: &[u8], colon: u16, quotes: &'q [u16]) -> Option<(Shape, Span, &'q [u16])> {
+    match json.get(usize::from(colon)..)? {
+        [b':', b'"', ..] => {
+            let [_, end, rest @ ..] = quotes else {
+                return None;
+            };
+            Some((
+                Shape::String,
+                Span {
+                    start: colon + 2,
+                    end: *end,
+                },
+                rest,
+            ))
+        }
+        [b':', ..] => {
+            // The comma before the next name, or the brace that ends it all.
+            let end = quotes.first().map_or(json.len() as u16, |next| *next) - 1;
+            let value = Span {
+                start: colon + 1,
+                end,
+            };
+            Some((scalar(json.get(value.range())?)?, value, quotes))
+        }
+        _ => None,
     }
 }
 
@@ -159,7 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::json::Scanner;
+    use crate::json::scanner;
 
     type Table = Option<Vec<[u8; ENTRY]>>;
 
@@ -167,7 +178,7 @@ mod tests {
     fn both(json: &str) -> (Table, Table) {
         let mut table = [[0; ENTRY]; MOST_PLAIN];
         let quick = scan(json.as_bytes(), &mut table).map(|(count, _)| table[..count].to_vec());
-        let members = Scanner::scan(json.as_bytes()).ok();
+        let members = scanner::scan(json.as_bytes()).ok();
         (
             quick,
             members.map(|(members, ..)| members.iter().map(|member| member.to_entry()).collect()),
