@@ -126,6 +126,8 @@ pub(crate) async fn run(core: Core, setup: Setup, ready: impl FnOnce()) -> Outco
     let ended = async { while chores.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(TO_STOP, ended).await;
     drop((core.engine, core.store));
+    // While the lock is held, the socket that lies there is ours.
+    let _ = std::fs::remove_file(core.data.control_socket());
     drop(setup.lock);
     info!("ended");
     Ok(())
