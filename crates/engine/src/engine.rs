@@ -139,7 +139,6 @@ pub struct Engine {
     pub(crate) code_key: hmac::Key,
     pub(crate) outbox_sealer: Sealer,
     key_sealer: Sealer,
-    jti_key: hmac::Key,
     internal_secret: Zeroizing<[u8; 32]>,
     legacy_secret: Option<Zeroizing<Vec<u8>>>,
     issuer: String,
@@ -184,7 +183,6 @@ impl Engine {
             code_key: master.hmac("codes"),
             outbox_sealer: master.sealer("outbox")?,
             key_sealer,
-            jti_key: master.hmac("token ids"),
             internal_secret: master.derive("internal tokens"),
             legacy_secret: parts.legacy_secret,
             issuer: parts.issuer,
@@ -403,13 +401,7 @@ impl Engine {
     fn token_machine(&self, policy: &Policy) -> Result<TokenMachine, StartError> {
         let access = self.keys_for(policy, &policy.tokens.access)?;
         let refresh = self.keys_for(policy, &policy.tokens.refresh)?;
-        Ok(TokenMachine::new(
-            policy,
-            &self.issuer,
-            &self.jti_key,
-            access,
-            refresh,
-        ))
+        Ok(TokenMachine::new(policy, &self.issuer, access, refresh))
     }
 
     fn keys_for(&self, policy: &Policy, spec: &TokenSpec) -> Result<SpecKeys, StartError> {

@@ -91,9 +91,6 @@ pub enum AppError {
     /// The engine was started without a contract's policy.
     #[error("contract `{0}` is unknown to the engine")]
     UnknownContract(Box<str>),
-    /// The metrics could not be set up.
-    #[error("the metrics could not be set up: {0}")]
-    Metrics(#[from] metrics_exporter_prometheus::BuildError),
 }
 
 /// The application.
@@ -132,7 +129,7 @@ impl App {
     pub fn new(parts: AppParts, stats: Arc<TransportStats>) -> Result<Self, AppError> {
         let all: Vec<&Contract> = parts.contracts.iter().collect();
         daemun_contract::clashes(&all).map_err(AppError::Clash)?;
-        let metrics = Metrics::new()?;
+        let metrics = Metrics::new();
         let contracts = parts
             .contracts
             .iter()

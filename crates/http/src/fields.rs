@@ -1,11 +1,15 @@
 //! Bodies: JSON, URL-encoded or multipart forms, read into fields by what their type says.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::{BodyDataStream, Full};
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::Value;
 
 use crate::request::{Found, form_decoded, found_in_json};
 
@@ -15,9 +19,45 @@ pub(crate) enum Fields {
     /// No body.
     None,
     /// A JSON object.
-    Json(Map<String, Value>),
+    Json(Members),
     /// The fields of a form, in order.
     Form(Vec<(String, String)>),
+}
+
+/// The members of a JSON object, in order: bodies have a handful, which are sooner found by
+/// looking than by hashing. Of two of one name the last counts, as everywhere.
+#[derive(Debug)]
+pub(crate) struct Members(Vec<(String, Value)>);
+
+impl Members {
+    fn get(&self, name: &str) -> Option<&Value> {
+        let mut from_the_last = self.0.iter().rev();
+        from_the_last
+            .find(|(member, _)| member == name)
+            .map(|(_, value)| value)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::with_capacity(4);
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
 }
 
 /// Why a body has no fields.
@@ -105,19 +145,19 @@ impl Fields {
     }
 }
 
-fn find_in_object<'r>(object: &'r Map<String, Value>, keys: &[Box<str>]) -> Found<'r> {
-    let Some((last, path)) = keys.split_last() else {
+fn find_in_object<'r>(members: &'r Members, keys: &[Box<str>]) -> Found<'r> {
+    let Some((first, rest)) = keys.split_first() else {
         return Found::Absent;
     };
-    let mut object = object;
-    for key in path {
-        match object.get(&**key) {
-            Some(Value::Object(inner)) => object = inner,
+    let mut value = members.get(first);
+    for key in rest {
+        value = match value {
+            Some(Value::Object(inner)) => inner.get(&**key),
             None | Some(Value::Null) => return Found::Absent,
             Some(_) => return Found::WrongType,
-        }
+        };
     }
-    object.get(&**last).map_or(Found::Absent, found_in_json)
+    value.map_or(Found::Absent, found_in_json)
 }
 
 fn url_encoded(body: &[u8]) -> Result<Fields, BodyFault> {

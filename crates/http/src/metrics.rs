@@ -1,73 +1,98 @@
 //! Counters, with labels from closed sets only: contract, operation, outcome.
+//!
+//! Durations are kept in buckets of our own: the exporter's histograms hold every sample until
+//! somebody fetches the page, which on a busy server that nobody watches is for ever.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use daemun_contract::Contract;
 use daemun_engine::vocabulary::{Operation, Outcome};
-use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{
-    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
-};
+use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
-const SECONDS: &[f64] = &[
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+/// The upper bounds of the buckets, in microseconds.
+const BOUNDS: [u64; 11] = [
+    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 2_500_000,
 ];
 
 /// Where counters are made and shown.
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    durations: Mutex<Vec<Arc<Durations>>>,
 }
 
-/// The counters of one contract, made once: counting is one atomic addition.
+/// The counters of one contract, made once: counting is a few atomic additions.
 pub(crate) struct ContractMetrics {
-    counters: HashMap<(Operation, Outcome), Counter>,
-    durations: HashMap<Operation, Histogram>,
+    counters: Vec<Option<Counter>>,
+    durations: Vec<Option<Arc<Durations>>>,
+}
+
+/// How long requests took, counted by bucket.
+struct Durations {
+    contract: String,
+    operation: Operation,
+    buckets: [AtomicU64; BOUNDS.len() + 1],
+    micros: AtomicU64,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Result<Self, BuildError> {
-        let matcher = Matcher::Suffix("_seconds".to_owned());
-        let recorder = PrometheusBuilder::new()
-            .set_buckets_for_metric(matcher, SECONDS)?
-            .build_recorder();
+    pub(crate) fn new() -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
-        Ok(Self { recorder, handle })
+        Self {
+            recorder,
+            handle,
+            durations: Mutex::default(),
+        }
     }
 
     pub(crate) fn of_contract(&self, contract: &Contract) -> ContractMetrics {
-        let label = |operation: Operation| {
-            [
-                Label::new("contract", contract.name.to_string()),
-                Label::from_static_parts("operation", operation.name()),
-            ]
+        let mut made = ContractMetrics {
+            counters: (0..Operation::ALL.len() * Outcome::COUNT)
+                .map(|_| None)
+                .collect(),
+            durations: vec![None; Operation::ALL.len()],
         };
-        let mut counters = HashMap::new();
-        let mut durations = HashMap::new();
-        for route in &contract.routes {
-            let operation = route.operation;
-            let key = Key::from_parts("daemun_request_seconds", label(operation).to_vec());
-            durations
-                .entry(operation)
-                .or_insert_with(|| self.recorder.register_histogram(&key, &METADATA));
+        for operation in contract.routes.iter().map(|route| route.operation) {
+            if let Some(place @ None) = made.durations.get_mut(operation as usize) {
+                let durations = Arc::new(Durations::new(contract, operation));
+                self.durations
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(durations.clone());
+                *place = Some(durations);
+            }
             let all = operation
                 .outcomes()
                 .iter()
                 .chain(Outcome::OF_EVERY_ROUTE)
                 .chain(Outcome::OF_THE_GUARD);
             for outcome in all {
-                let mut labels = label(operation).to_vec();
-                labels.push(Label::from_static_parts("outcome", outcome.name()));
-                let key = Key::from_parts("daemun_requests_total", labels);
-                let made = || self.recorder.register_counter(&key, &METADATA);
-                counters.entry((operation, *outcome)).or_insert_with(made);
+                if let Some(place @ None) = made.counters.get_mut(index(operation, *outcome)) {
+                    *place = Some(self.counter(contract, operation, *outcome));
+                }
             }
         }
-        ContractMetrics {
-            counters,
-            durations,
-        }
+        made
+    }
+
+    fn counter(&self, contract: &Contract, operation: Operation, outcome: Outcome) -> Counter {
+        let labels = vec![
+            Label::new("contract", contract.name.to_string()),
+            Label::from_static_parts("operation", operation.name()),
+            Label::from_static_parts("outcome", outcome.name()),
+        ];
+        self.recorder
+            .register_counter(&Key::from_parts("daemun_requests_total", labels), &METADATA)
     }
 
     /// A gauge without labels.
@@ -78,18 +103,81 @@ impl Metrics {
 
     /// The page, in Prometheus' text format.
     pub(crate) fn page(&self) -> String {
-        self.handle.run_upkeep();
-        self.handle.render()
+        let mut page = self.handle.render();
+        page.push_str("# TYPE daemun_request_seconds histogram\n");
+        for durations in self
+            .durations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
+            // Writing into a String cannot fail.
+            let _ = durations.write(&mut page);
+        }
+        page
     }
 }
 
 impl ContractMetrics {
     pub(crate) fn count(&self, operation: Operation, outcome: Outcome, took: Duration) {
-        if let Some(counter) = self.counters.get(&(operation, outcome)) {
+        if let Some(Some(counter)) = self.counters.get(index(operation, outcome)) {
             counter.increment(1);
         }
-        if let Some(histogram) = self.durations.get(&operation) {
-            histogram.record(took.as_secs_f64());
+        if let Some(Some(durations)) = self.durations.get(operation as usize) {
+            durations.add(took);
         }
     }
+}
+
+fn index(operation: Operation, outcome: Outcome) -> usize {
+    operation as usize * Outcome::COUNT + outcome as usize
+}
+
+impl Durations {
+    fn new(contract: &Contract, operation: Operation) -> Self {
+        Self {
+            contract: contract.name.to_string(),
+            operation,
+            buckets: Default::default(),
+            micros: AtomicU64::new(0),
+        }
+    }
+
+    fn add(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS.partition_point(|bound| *bound < micros);
+        if let Some(bucket) = self.buckets.get(bucket) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    fn write(&self, page: &mut String) -> std::fmt::Result {
+        let labels = format!(
+            "contract=\"{}\",operation=\"{}\"",
+            self.contract,
+            self.operation.name()
+        );
+        let mut so_far = 0;
+        for (place, bucket) in self.buckets.iter().enumerate() {
+            so_far += bucket.load(Ordering::Relaxed);
+            let bound = BOUNDS
+                .get(place)
+                .map_or_else(|| "+Inf".to_owned(), |bound| seconds(*bound));
+            writeln!(
+                page,
+                "daemun_request_seconds_bucket{{{labels},le=\"{bound}\"}} {so_far}"
+            )?;
+        }
+        writeln!(
+            page,
+            "daemun_request_seconds_sum{{{labels}}} {}",
+            seconds(self.micros.load(Ordering::Relaxed))
+        )?;
+        writeln!(page, "daemun_request_seconds_count{{{labels}}} {so_far}")
+    }
+}
+
+fn seconds(micros: u64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }

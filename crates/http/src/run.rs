@@ -74,14 +74,14 @@ impl Run<'_> {
         principal: Option<Principal>,
     ) -> Told {
         match self.route.operation {
-            Operation::SignUp => self.sign_up(inputs).await,
-            Operation::ResendCode => self.resend_code(inputs).await,
-            Operation::VerifyCode => self.verify_code(inputs).await,
-            Operation::LogIn => self.log_in(inputs).await,
+            Operation::SignUp => Box::pin(self.sign_up(inputs)).await,
+            Operation::ResendCode => Box::pin(self.resend_code(inputs)).await,
+            Operation::VerifyCode => Box::pin(self.verify_code(inputs)).await,
+            Operation::LogIn => Box::pin(self.log_in(inputs)).await,
             Operation::Refresh => self.refresh(inputs).await,
-            Operation::CheckToken => self.check_token(inputs).await,
-            Operation::LogOut => self.log_out(inputs, principal.as_ref()).await,
-            Operation::Probe => self.probe(inputs, places).await,
+            Operation::CheckToken => Box::pin(self.check_token(inputs)).await,
+            Operation::LogOut => Box::pin(self.log_out(inputs, principal.as_ref())).await,
+            Operation::Probe => Box::pin(self.probe(inputs, places)).await,
             Operation::LogOutEverywhere
             | Operation::WhoAmI
             | Operation::ListSessions
@@ -97,9 +97,9 @@ impl Run<'_> {
     async fn for_principal(&self, inputs: &Inputs<'_>, principal: &Principal) -> Told {
         match self.route.operation {
             Operation::WhoAmI => self.who_am_i(principal).await,
-            Operation::ListSessions => self.list_sessions(principal).await,
-            Operation::EndSession => self.end_session(inputs, principal).await,
-            _ => self.log_out_everywhere(principal).await,
+            Operation::ListSessions => Box::pin(self.list_sessions(principal)).await,
+            Operation::EndSession => Box::pin(self.end_session(inputs, principal)).await,
+            _ => Box::pin(self.log_out_everywhere(principal)).await,
         }
     }
 

@@ -23,6 +23,11 @@ mod secret;
 mod server;
 mod signals;
 
+/// Requests allocate and free on different threads, and small things mostly: measured against the
+/// system's allocator, a refresh costs a tenth less.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use std::process::ExitCode;
 
 use clap::Parser;
