@@ -91,7 +91,7 @@ fn unwanted_in(text: &str) -> impl Iterator<Item = (usize, &'static str)> {
 
 /// Commits that name a second author: one person answers for a commit. Outside a clone there are none to read.
 fn shared_commits() -> Vec<String> {
-    let format = "--format=%h %(trailers:key=Co-authored-by,only,separator=%x2C)";
+    let format = "--format=%h %(trailers:key=co-authored-by,only,separator=%x2C)";
     let log =
         step::output("commits", Command::new("git").args(["log", format])).unwrap_or_default();
     let named = log.lines().filter(|line| line.trim_end().contains(' '));
