@@ -54,25 +54,26 @@ impl Findings {
 
     /// Prints the table.
     pub fn print(&self) {
-        let width = |of: fn(&Finding) -> &str| {
-            self.lines
-                .iter()
-                .map(|line| of(line).chars().count())
-                .max()
-                .unwrap_or(0)
+        let widest = |heading: &str, of: fn(&Finding) -> &str| {
+            let widths = self.lines.iter().map(|line| of(line).chars().count());
+            widths.fold(heading.len(), usize::max)
         };
-        let (what, measured) = (width(|line| &line.what), width(|line| &line.measured));
-        println!("\n{:<what$}  {:<measured$}  goal", "", "measured");
+        let what = widest("", |line| &line.what);
+        let measured = widest("measured", |line| &line.measured);
+        let goal = widest("goal", |line| &line.goal);
+        let row = |first: &str, second: &str, third: &str, fourth: &str| {
+            let row = format!("{first:<what$}  {second:<measured$}  {third:<goal$}  {fourth}");
+            println!("{}", row.trim_end());
+        };
+        println!();
+        row("", "measured", "goal", "");
         for line in &self.lines {
             let verdict = match line.held {
                 Some(true) => "met",
                 Some(false) => "MISSED",
                 None => "",
             };
-            println!(
-                "{:<what$}  {:<measured$}  {:<10} {verdict}",
-                line.what, line.measured, line.goal
-            );
+            row(&line.what, &line.measured, &line.goal, verdict);
         }
     }
 

@@ -66,7 +66,7 @@ impl Run {
             .build()?;
         runtime.block_on(async {
             match self {
-                Self::Token => token::run(),
+                Self::Token => token::run(findings),
                 Self::Idle => idle::run(findings).await,
                 Self::Refresh => refresh::against_floor(scale, findings).await,
                 Self::RefreshSlowDisk => refresh::on_slow_disk(scale, findings).await,
