@@ -42,16 +42,17 @@ async fn main() -> Result<(), Failure> {
     let store = Arc::new(SqliteStore::open(&path, Options::default())?);
     fill(&store, sessions).await?;
 
+    let place = |n| {
+        if apart {
+            n * (sessions / tasks)
+        } else {
+            sessions - 1 - n
+        }
+    };
     let end = Instant::now() + Duration::from_secs(seconds);
     let (begun, used) = (Instant::now(), processor_time()?);
     let workers: Vec<_> = (0..tasks)
-        .map(|n| {
-            tokio::spawn(rotate_until(
-                Arc::clone(&store),
-                n * (sessions / tasks),
-                end,
-            ))
-        })
+        .map(|n| tokio::spawn(rotate_until(Arc::clone(&store), place(n), end)))
         .collect();
     let mut times = Vec::new();
     for worker in workers {

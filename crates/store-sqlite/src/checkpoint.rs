@@ -27,10 +27,11 @@ use crate::connection;
 const LOOK_EVERY: usize = 128;
 /// Frames not yet copied that wake the checkpointer: 4 MB.
 const ENOUGH: i64 = 2_048;
-/// Frames the writer copies by itself, between two transactions: 0.5 MB.
-const LITTLE: i64 = 256;
+/// The part of the log the writer copies by itself, between two transactions: 0.5 MB of 4, more
+/// where the log has grown longer because frames come almost as fast as they are copied.
+const LITTLE: i64 = 8;
 /// Frames beyond which the writer finishes whatever is left, so that the log is bounded even where
-/// frames come faster than they are copied: 64 MB.
+/// they come faster: 64 MB.
 const TOO_MANY: i64 = 32_768;
 
 /// The writer's side: when to have the log copied, and when to finish it.
@@ -97,14 +98,14 @@ impl Tending {
 
     fn tend(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let log = look(connection)?;
-        let left = log.frames - log.copied;
+        let little_left = log.frames - log.copied <= log.frames / LITTLE;
         let copying = self.copying.load(Ordering::Acquire);
         if log.frames < ENOUGH {
             self.begun = false;
             self.patience = 0;
         } else if (copying && log.frames <= TOO_MANY) || log.frames < self.patience {
             // Its turn, or nobody's yet.
-        } else if self.begun && (left <= LITTLE || log.frames > TOO_MANY) {
+        } else if self.begun && (little_left || log.frames > TOO_MANY) {
             let after = copy(connection)?;
             self.begun = false;
             self.patience = log.frames
@@ -113,7 +114,7 @@ impl Tending {
                 } else {
                     0
                 };
-        } else if left > LITTLE || !self.begun {
+        } else {
             self.send_for_copier();
         }
         Ok(())

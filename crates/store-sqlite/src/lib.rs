@@ -1,9 +1,9 @@
 //! The default store: everything in one SQLite file.
 //!
 //! It owns the file, and how operations become durable at the price of few flushes. One thread
-//! writes ([`writer`]): it takes whatever operations wait, puts them into one transaction, commits,
-//! and only then answers each. A few threads read beside it ([`readers`]); copying the log into the
-//! database is a third one's work ([`checkpoint`]), because a commit that has to wait for it is
+//! writes (`writer`): it takes whatever operations wait, puts them into one transaction, commits,
+//! and only then answers each. A few threads read beside it (`readers`); copying the log into the
+//! database is a third one's work (`checkpoint`), because a commit that has to wait for it is
 //! what makes a SQLite server stutter.
 //!
 //! What the operations mean is the engine's to say: this room calls its pure judgements inside the

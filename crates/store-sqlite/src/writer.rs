@@ -273,3 +273,6 @@ impl Desk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

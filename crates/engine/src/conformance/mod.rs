@@ -4,7 +4,7 @@
 //! what the engine counts on. [`conformance_tests`](crate::conformance_tests) makes a test of each:
 //!
 //! ```ignore
-//! async fn fresh() -> (std::sync::Arc<dyn daemun_engine::ports::Store>, impl Sized) { … }
+//! async fn fresh() -> (std::sync::Arc<dyn daemun_engine::ports::Store>, impl Sized) { todo!() }
 //! daemun_engine::conformance_tests!(crate::fresh);
 //! ```
 //!

@@ -1,7 +1,16 @@
 //! The store against the suite every store passes, and what is its own: the file.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the way tests do"
+)]
+
 mod durability;
 mod file;
+mod log;
+mod world;
 
 use std::sync::Arc;
 
