@@ -117,9 +117,15 @@ pub(crate) struct PageState {
     pub(crate) dev: bool,
 }
 
-/// The client's address, for pages that ask.
+/// What pages may ask about the request.
 #[derive(Clone, Copy)]
-pub(crate) struct ClientAddress(pub(crate) IpAddr);
+pub(crate) struct Visitor {
+    /// The client's address.
+    pub(crate) address: IpAddr,
+    /// Whether the request names this machine as its host, rather than a name that was made to
+    /// point here (DNS rebinding).
+    pub(crate) names_this_machine: bool,
+}
 
 impl App {
     /// Puts the application together.
@@ -272,10 +278,14 @@ impl App {
 
     /// What belongs to no contract is read with GET; a body there is nobody's.
     async fn page(&self, head: Head) -> Response<Body> {
+        let visitor = Visitor {
+            address: head.client,
+            names_this_machine: head.host().is_some_and(is_this_machine),
+        };
         let mut request = Request::new(axum::body::Body::empty());
         *request.method_mut() = head.method;
         *request.uri_mut() = head.uri;
-        request.extensions_mut().insert(ClientAddress(head.client));
+        request.extensions_mut().insert(visitor);
         let Ok(response) = self.pages.clone().oneshot(request).await;
         let (parts, body) = response.into_parts();
         match body.collect().await {
@@ -303,6 +313,15 @@ impl Handler for App {
             "Something went wrong on our side.",
         )
     }
+}
+
+/// Whether a `Host` is this machine's own name for itself, with or without a port.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 /// Request ids begin at a point that differs from start to start, so that logs of two lives of a

@@ -47,9 +47,7 @@ impl Origins {
             return true;
         }
         let scheme = if head.secure { "https" } else { "http" };
-        let host = head
-            .header(header::HOST.as_str())
-            .or_else(|| head.uri.authority().map(|a| a.as_str()));
+        let host = head.host();
         host.is_some_and(|host| {
             origin
                 .strip_prefix(scheme)

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    app::{ClientAddress, PageState, SentMessage},
+    app::{PageState, SentMessage, Visitor},
     respond,
 };
 
@@ -138,8 +138,8 @@ async fn readyz(State(state): Shared) -> Page {
     }
 }
 
-async fn metrics(State(state): Shared, Extension(client): Extension<ClientAddress>) -> Page {
-    if !state.metrics_public && !client.0.is_loopback() {
+async fn metrics(State(state): Shared, Extension(visitor): Extension<Visitor>) -> Page {
+    if !state.metrics_public && !visitor.address.is_loopback() {
         return nothing_here().await;
     }
     let stats = &state.stats;
@@ -175,12 +175,12 @@ async fn metrics(State(state): Shared, Extension(client): Extension<ClientAddres
     typed("text/plain; version=0.0.4", state.metrics.page())
 }
 
-async fn outbox(State(state): Shared) -> Page {
+async fn outbox(State(state): Shared, Extension(visitor): Extension<Visitor>) -> Page {
     match &state.outbox {
-        Some(outbox) => html(&OutboxPage {
+        Some(outbox) if visitor.names_this_machine => html(&OutboxPage {
             messages: outbox.all(),
         }),
-        None => nothing_here().await,
+        _ => nothing_here().await,
     }
 }
 
@@ -191,9 +191,10 @@ struct Latest {
 
 async fn latest(
     State(state): Shared,
+    Extension(visitor): Extension<Visitor>,
     query: Result<Query<Latest>, axum::extract::rejection::QueryRejection>,
 ) -> Page {
-    let Some(outbox) = &state.outbox else {
+    let Some(outbox) = state.outbox.as_ref().filter(|_| visitor.names_this_machine) else {
         return nothing_here().await;
     };
     let Ok(Query(Latest { to })) = query else {

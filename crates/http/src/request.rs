@@ -58,6 +58,12 @@ impl Head {
         }
     }
 
+    /// The host the request names: its `Host` header, or `:authority` in HTTP/2.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.header(header::HOST.as_str())
+            .or_else(|| self.uri.authority().map(|authority| authority.as_str()))
+    }
+
     pub(crate) fn user_agent(&self) -> &str {
         self.header(header::USER_AGENT.as_str()).unwrap_or_default()
     }
