@@ -120,10 +120,13 @@ impl HttpBody for RequestBody {
         let clock = this
             .clock
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(within)));
-        clock
-            .as_mut()
-            .poll(cx)
-            .map(|()| Some(Err(BodyFault::TimedOut)))
+        if clock.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if let Some(life) = &this.life {
+            life.late.store(true, Relaxed);
+        }
+        Poll::Ready(Some(Err(BodyFault::TimedOut)))
     }
 
     fn is_end_stream(&self) -> bool {

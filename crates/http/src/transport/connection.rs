@@ -45,7 +45,7 @@ pub(super) async fn run<H: Handler>(
         None => plain(&server, socket, peer, &life).await,
         Some(acceptor) => encrypted(&server, acceptor, socket, peer, &life).await,
     };
-    if end == End::TooSlow {
+    if end == End::TooSlow || life.late.load(Relaxed) {
         server.stats.reaped.fetch_add(1, Relaxed);
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct Life {
     pub(super) heard: AtomicBool,
     /// Whether the latest request's body was given up before its end.
     pub(super) unread: AtomicBool,
+    /// Whether a request's body did not come in time.
+    pub(super) late: AtomicBool,
     /// Whether the goodbye has begun.
     pub(super) closing: AtomicBool,
     /// Where the crowd keeps it.
@@ -70,6 +72,7 @@ impl Life {
             stalled: AtomicBool::new(false),
             heard: AtomicBool::new(false),
             unread: AtomicBool::new(false),
+            late: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             slot: AtomicUsize::new(0),
         };

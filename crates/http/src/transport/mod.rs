@@ -73,7 +73,8 @@ pub struct TransportStats {
     pub open: AtomicU64,
     /// Connections accepted.
     pub accepted: AtomicU64,
-    /// Connections closed because the client was too slow: a handshake, a header, an answer unread.
+    /// Connections closed because the client was too slow: over a handshake, a header or a body, or
+    /// in reading an answer.
     pub reaped: AtomicU64,
     /// Connections turned away because every other one was busy.
     pub refused: AtomicU64,

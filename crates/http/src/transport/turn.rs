@@ -90,13 +90,11 @@ pub(super) fn service<H: Handler>(
         async move {
             let within = server.config.body_timeout;
             let request = request.map(|incoming| RequestBody::new(incoming, within, &turn.life));
-            let mut response = match unless_it_panics(server.handler.handle(request, peer)).await {
-                Ok(response) => response,
-                Err(_) => {
-                    server.stats.panics.fetch_add(1, Relaxed);
-                    server.handler.panicked()
-                }
-            };
+            let answering = pin!(server.handler.handle(request, peer));
+            let mut response = unless_it_panics(answering).await.unwrap_or_else(|_| {
+                server.stats.panics.fetch_add(1, Relaxed);
+                server.handler.panicked()
+            });
             if turn.must_be_the_last() {
                 response
                     .headers_mut()
@@ -109,9 +107,11 @@ pub(super) fn service<H: Handler>(
 
 /// A panic ends one request, not its connection: what the client gets is an answer.
 ///
-/// The panic itself is the panic hook's to report.
-async fn unless_it_panics<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
+/// The panic itself is the panic hook's to report. The future is pinned by the caller, since moving
+/// it here would copy it once more for every request.
+async fn unless_it_panics<F: Future>(
+    mut future: Pin<&mut F>,
+) -> Result<F::Output, Box<dyn Any + Send>> {
     poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,

@@ -163,6 +163,18 @@ fn count(counter: &AtomicU64) -> u64 {
     counter.load(SeqCst)
 }
 
+/// Waits until `holds`, for what only a counter tells.
+async fn until(mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .expect("it should have come about");
+}
+
 /// A client that speaks bytes.
 struct Client {
     socket: TcpStream,

@@ -88,6 +88,8 @@ async fn s11_a_body_that_dribbles_is_answered_and_the_connection_closed() {
         .await
         .expect("the socket should be gone")
         .unwrap();
+    until(|| count(&server.stats.open) == 0).await;
+    assert_eq!(count(&server.stats.reaped), 1);
 }
 
 #[tokio::test]
@@ -160,9 +162,7 @@ async fn a_client_that_does_not_read_its_answer_is_cut_off() {
         .say("GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await;
     server.begun(1).await;
-    while count(&server.stats.reaped) == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(|| count(&server.stats.reaped) == 1).await;
     let (heard, _) = client.until_closed().await;
     assert!(heard.len() < 32 << 20);
 }
