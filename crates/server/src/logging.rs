@@ -55,4 +55,14 @@ pub(crate) fn start(look: Look, filter: EnvFilter) {
             .try_init(),
         Look::Plain => lines.with_target(false).compact().try_init(),
     };
+    log_panics_by_place();
+}
+
+/// A panic is a fault of ours, and its message may quote what it stumbled over, which may be a
+/// secret: the log gets the place in the source and nothing of the message.
+fn log_panics_by_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place = place.unwrap_or_default(), "panicked");
+    }));
 }
