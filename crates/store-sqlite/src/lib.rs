@@ -95,6 +95,9 @@ struct Inner {
 impl SqliteStore {
     /// Opens the file, making it where there is none, and brings its schema up to date.
     ///
+    /// Called on a Tokio runtime, its writes are answered on that runtime, which must therefore go
+    /// on running; called elsewhere, on the writer's own thread, which costs more.
+    ///
     /// # Errors
     /// Why it cannot be opened, and what helps.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {

@@ -4,6 +4,9 @@
 //! each: sixty-four concurrent rotations cost one flush. An operation that fails is rolled back
 //! alone, by a savepoint of its own; if the commit fails, every operation of the batch has failed.
 //! When nothing waits the thread sleeps.
+//!
+//! The answers of a batch are given on the runtime, by one task, where there is a runtime: given
+//! from here, each would wake a sleeping thread of its own, and that costs more than a rotation.
 
 use std::{
     cell::Cell,
@@ -20,7 +23,14 @@ use std::{
 
 use daemun_engine::ports::{StoreError, Stored};
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{
+        Notify,
+        mpsc::{UnboundedSender, unbounded_channel},
+        oneshot,
+    },
+};
 
 use crate::{
     Options,
@@ -90,6 +100,7 @@ impl Writer {
             path: path.into(),
             busy_timeout: options.busy_timeout,
             message_put,
+            settled: answer_on_the_runtime(),
         };
         let thread = thread::Builder::new()
             .name("daemun-writer".into())
@@ -190,6 +201,31 @@ enum BatchError {
     Panicked,
 }
 
+/// A batch whose end is known.
+struct Settled {
+    batch: Vec<Box<dyn Job>>,
+    end: Result<(), BatchError>,
+}
+
+impl Settled {
+    fn answer(self) {
+        for job in self.batch {
+            job.answer(&self.end);
+        }
+    }
+}
+
+fn answer_on_the_runtime() -> Option<UnboundedSender<Settled>> {
+    let runtime = Handle::try_current().ok()?;
+    let (sender, mut settled) = unbounded_channel::<Settled>();
+    runtime.spawn(async move {
+        while let Some(settled) = settled.recv().await {
+            settled.answer();
+        }
+    });
+    Some(sender)
+}
+
 /// What the thread works with.
 struct Desk {
     tending: Tending,
@@ -198,29 +234,40 @@ struct Desk {
     path: PathBuf,
     busy_timeout: Duration,
     message_put: Arc<Notify>,
+    /// The task that gives the answers.
+    settled: Option<UnboundedSender<Settled>>,
 }
 
 impl Desk {
     fn work(mut self, waiting: &Receiver<Box<dyn Job>>) {
-        let mut batch = Vec::with_capacity(BATCH);
         while let Ok(first) = waiting.recv() {
+            let mut batch = Vec::with_capacity(BATCH);
             batch.push(first);
             batch.extend(waiting.try_iter().take(BATCH - 1));
+            let operations = batch.len();
             let end = catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch)))
                 .unwrap_or(Err(BatchError::Panicked));
             if let Err(error) = &end {
-                tracing::error!(%error, operations = batch.len(), "a transaction failed");
+                tracing::error!(%error, operations, "a transaction failed");
                 self.recover(error);
             }
-            let operations = batch.len();
-            for job in batch.drain(..) {
-                job.answer(&end);
-            }
+            self.settle(Settled { batch, end });
             if let Some(connection) = &self.connection {
                 self.tending.after(connection, operations);
             }
         }
         self.close();
+    }
+
+    fn settle(&self, settled: Settled) {
+        let unsent = match &self.settled {
+            Some(task) => task.send(settled).err().map(|unsent| unsent.0),
+            None => Some(settled),
+        };
+        // No runtime, or none any more.
+        if let Some(settled) = unsent {
+            settled.answer();
+        }
     }
 
     fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), BatchError> {
