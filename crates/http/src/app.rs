@@ -200,7 +200,7 @@ impl App {
                 }
                 response
             }
-            None => self.page(head).await,
+            None => Box::pin(self.page(head)).await,
         };
         finish(&mut response, id, self.hsts);
         response

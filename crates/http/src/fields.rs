@@ -121,7 +121,7 @@ impl Fields {
                 .map(Self::Json)
                 .map_err(|_| BodyFault::Malformed),
             BodyType::UrlEncoded => url_encoded(&body),
-            BodyType::Multipart => multipart(body, headers).await,
+            BodyType::Multipart => Box::pin(multipart(body, headers)).await,
         }
     }
 

@@ -58,7 +58,7 @@ impl Origins {
 
     /// Lets a page of a listed origin read the answer, cookies and all (Fetch §3.2).
     pub(crate) fn share(&self, head: &Head, headers: &mut HeaderMap) {
-        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        headers.insert(header::VARY, HeaderValue::from_static("Origin"));
         let Some(origin) = head.headers.get(header::ORIGIN) else {
             return;
         };
