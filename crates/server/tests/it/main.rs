@@ -16,3 +16,4 @@ mod interop;
 mod life;
 mod python;
 mod revocation;
+mod wire;

@@ -1,0 +1,28 @@
+//! The contracts on the wire: what each answers, to the byte, and what none of them lets through.
+//! Everything goes through the real binary over real HTTP. A number in a name (`s19_…`) is that of
+//! the attack or fault it pins, on the page of them in `docs/security.md`.
+//!
+//! First the helpers: `call` sends and reads, `people` signs them up and logs them in, `forge` makes
+//! tokens and cookies that no honest server makes, `variant` shortens a contract's times.
+
+mod call;
+mod forge;
+mod people;
+mod variant;
+
+mod arbitrary;
+mod cookies;
+mod email_cookie;
+mod faults;
+mod forged;
+mod kinds;
+mod limits;
+mod native;
+mod operator;
+mod origins;
+mod passwords;
+mod phone_pair;
+mod refreshing;
+mod secrecy;
+mod sessions;
+mod timing;
