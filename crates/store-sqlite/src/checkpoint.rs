@@ -6,8 +6,12 @@
 //! moment when all of it has been copied, and there is none while somebody writes. So the writer,
 //! between two transactions, copies the little that is left; the next transaction then begins at
 //! the log's start again. The log stays bounded, and no commit waits for more than that little.
+//!
+//! Finishing flushes the database, and with it all that was copied since the last time. So the
+//! thread flushes what it has copied, too: SQLite does not while somebody writes.
 
 use std::{
+    fs::File,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -153,8 +157,49 @@ impl Copier {
             Some(connection) => connection,
             None => connection.insert(connection::writing(&self.path, self.busy_timeout)?),
         };
-        copy(connection).map(|_| ())
+        copy(connection)?;
+        if let Err(error) = flush(&self.path) {
+            // Finishing will flush it, and take longer.
+            tracing::warn!(%error, "the database could not be flushed ahead of time");
+        }
+        Ok(())
     }
+}
+
+/// Flushes what was written to the database so far, by a descriptor of our own.
+///
+/// Such a descriptor must never be closed: POSIX drops a process's locks on a file when any of its
+/// descriptors of that file is closed, SQLite's locks included. So it is kept until the process
+/// ends, once for each file.
+#[cfg(unix)]
+fn flush(path: &Path) -> io::Result<()> {
+    use std::{
+        os::unix::fs::MetadataExt,
+        sync::{Mutex, PoisonError},
+    };
+    static DESCRIPTORS: Mutex<Vec<Arc<File>>> = Mutex::new(Vec::new());
+    let wanted = std::fs::metadata(path)?;
+    let is_wanted = |descriptor: &Arc<File>| {
+        let file = descriptor.metadata();
+        file.is_ok_and(|file| (file.dev(), file.ino()) == (wanted.dev(), wanted.ino()))
+    };
+    let descriptor = {
+        let mut kept = DESCRIPTORS.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.iter().find(|descriptor| is_wanted(descriptor)) {
+            Some(descriptor) => Arc::clone(descriptor),
+            None => {
+                let descriptor = Arc::new(File::open(path)?);
+                kept.push(Arc::clone(&descriptor));
+                descriptor
+            }
+        }
+    };
+    descriptor.sync_data()
+}
+
+#[cfg(not(unix))]
+fn flush(path: &Path) -> io::Result<()> {
+    File::options().write(true).open(path)?.sync_data()
 }
 
 /// How long the log is. Does no work and takes no lock.
