@@ -17,7 +17,7 @@ use super::{
         refresh_cookie, refresh_native,
     },
 };
-use crate::harness::{Daemun, send};
+use crate::harness::{Daemun, run, send};
 
 /// A server, and one person's tokens of each contract (of `email-cookie` without Django's signature).
 struct Scene {
@@ -522,6 +522,18 @@ async fn s10_bytes_that_are_no_text_are_refused_in_the_contracts_words() {
         answer.status == 401 && answer.body.contains("access 토큰이 필요합니다."),
         "{answer:?}"
     );
+}
+
+#[test]
+fn s12_a_secret_shorter_than_its_hash_keeps_the_server_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let arguments = ["dev", "--port", "0", "--data", data.to_str().unwrap()];
+    for secret in ["s", "thirty-one bytes are too few !!", &" ".repeat(31)] {
+        let ran = run(&arguments, &[("DAEMUN_LEGACY_SECRET", secret)], "").expect(1);
+        assert!(ran.stderr.contains("needs at least 32"), "{ran:?}");
+        assert!(!ran.stderr.contains("thirty-one"), "{ran:?}");
+    }
 }
 
 /// Under a millisecond where the server is built for use; here, unoptimised and beside other tests,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     call::{header, problem},
     people::{EMAIL, Guards, PASSWORD, PHONE, account, code, code_after, native},
+    production::production,
     variant::with_short,
 };
 use crate::harness::{Answer, Daemun};
@@ -234,4 +235,57 @@ async fn s75_codes_are_sent_so_often_a_day_and_no_more() {
         .post("/short/api/accounts/verify/email/", proof)
         .await
         .expect(200);
+}
+
+/// S10 in small: what cannot be hashed now is told so, counts against nobody, and keeps nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn s10_more_logins_than_can_be_hashed_are_told_to_come_again() {
+    let settings = [
+        ("DAEMUN_HASHING_THREADS", "1"),
+        ("DAEMUN_HASHING_QUEUE", "4"),
+        ("DAEMUN_LIMITS_PER_ADDRESS", "false"),
+    ];
+    let daemun = Arc::new(production(&settings).await);
+    let live = native(&daemun, EMAIL).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for nth in 0..120 {
+        let daemun = Arc::clone(&daemun);
+        tasks.spawn(async move {
+            let mail = json!({ "email": format!("p{nth}@example.com"), "password": WRONG });
+            let phone = json!({ "phone": format!("010{nth:08}"), "password": WRONG });
+            match nth % 3 {
+                0 => (nth, daemun.post("/v1/session", mail).await),
+                1 => (nth, daemun.post("/accounts/login/", phone).await),
+                _ => (nth, daemun.post("/api/accounts/login/", mail).await),
+            }
+        });
+    }
+    let beside = async {
+        let refreshed = super::people::refresh_native(&daemun, &live.refresh).await;
+        (
+            refreshed.status,
+            Guards::native(&daemun, &live.access).await,
+        )
+    };
+    assert_eq!(beside.await, (200, 200));
+    let mut busy = [0; 3];
+    for (nth, answer) in tasks.join_all().await {
+        if answer.status != 503 {
+            assert_eq!(answer.status, [401, 400, 404][nth % 3], "{answer:?}");
+            continue;
+        }
+        busy[nth % 3] += 1;
+        let wait: u64 = header(&answer, "retry-after").unwrap().parse().unwrap();
+        assert!((1..=30).contains(&wait), "{wait}");
+        match nth % 3 {
+            0 => assert_eq!(problem(&answer), "busy"),
+            1 => assert_eq!(
+                answer.text,
+                r#"{"detail":"서버가 혼잡합니다. 잠시 후 다시 시도하세요."}"#
+            ),
+            _ => assert_eq!(answer.text, r#"{"error":"잠시 후 다시 시도해 주세요."}"#),
+        }
+    }
+    assert!(busy.iter().all(|count| *count > 0), "{busy:?}");
+    native(&daemun, EMAIL).await;
 }

@@ -3,13 +3,16 @@
 //! the attack or fault it pins, on the page of them in `docs/security.md`.
 //!
 //! First the helpers: `call` sends and reads, `people` signs them up and logs them in, `forge` makes
-//! tokens and cookies that no honest server makes, `variant` shortens a contract's times.
+//! tokens and cookies that no honest server makes, `variant` shortens a contract's times, and
+//! `production` starts what development does not show.
 
 mod call;
 mod forge;
 mod people;
+mod production;
 mod variant;
 
+mod addresses;
 mod arbitrary;
 mod cookies;
 mod email_cookie;

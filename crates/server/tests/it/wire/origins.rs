@@ -1,17 +1,15 @@
 //! 53 and 54: requests that another site's page makes with a person's cookies, and answers that it
 //! may read. The second half runs in production, where other origins can be allowed.
 
-use std::{fs, path::Path, sync::Arc};
-
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::{
     call::{cookies, get, header, post, post_as, problem, with_cookies},
     people::{EMAIL, PASSWORD, PHONE, account, cookie_pair, email_cookie, native, phone_pair},
+    production::production,
 };
-use crate::harness::{Daemun, Start, run, send};
+use crate::harness::{Daemun, send};
 
 const CROSS_SITE: [&str; 3] = [
     "cross_site",
@@ -179,61 +177,9 @@ async fn s53_forms_are_read_from_the_same_site_alone_and_plain_text_from_none() 
     assert_eq!(header(&answer, "access-control-allow-origin"), None);
 }
 
-const PRODUCTION: &str = r#"
-public_url = "https://login.example.com"
-data = "data"
-contracts = ["native", "phone-pair", "email-cookie"]
-allowed_origins = ["https://app.example.com"]
-trusted_proxies = ["127.0.0.1"]
-[smtp]
-off = true
-[sms]
-off = true
-"#;
-
-const SECRETS: [(&str, &str); 2] = [
-    (
-        "DAEMUN_MASTER_KEY",
-        "8f14e45fceea167a5a36dedd4bea2543f5b1c0d2a3e4f60718293a4b5c6d7e8f",
-    ),
-    (
-        "DAEMUN_LEGACY_SECRET",
-        "k9Zr-2vQ8xLmPw4TnYb6HcJdEfGsUa1o-3iKqXzWvRtBy5Nj7MhDgCeFlSpOuA",
-    ),
-];
-
-/// A production server behind a proxy on this machine, with one account of each kind of address.
-async fn production() -> Daemun {
-    let folder = Arc::new(TempDir::new().expect("a folder"));
-    let config = folder.path().join("daemun.toml");
-    fs::write(&config, PRODUCTION).expect("a file");
-    let start = Start::production(folder, &config);
-    let daemun = SECRETS
-        .iter()
-        .fold(start, |start, (name, value)| start.with(name, value))
-        .go()
-        .await;
-    for (kind, address) in [("--email", EMAIL), ("--phone", PHONE)] {
-        create(&config, &[kind, address, "--nickname", address]);
-    }
-    daemun
-}
-
-fn create(config: &Path, address: &[&str]) {
-    let command = [
-        "account",
-        "create",
-        "--verified",
-        "--password-stdin",
-        "--config",
-        config.to_str().expect("text"),
-    ];
-    run(&[&command, address].concat(), &SECRETS, PASSWORD).expect(0);
-}
-
 #[tokio::test]
 async fn s54_only_listed_origins_may_read_with_credentials() {
-    let daemun = production().await;
+    let daemun = production(&[]).await;
     let paths = [
         "/v1/session/cookie",
         "/v1/accounts/me",
@@ -335,7 +281,7 @@ async fn s54_only_listed_origins_may_read_with_credentials() {
 
 #[tokio::test]
 async fn s56_production_says_https_for_good_and_keeps_cookies_to_it() {
-    let daemun = production().await;
+    let daemun = production(&[]).await;
     let hsts = Some("max-age=31536000; includeSubDomains");
     for path in [
         "/v1/accounts/me",
@@ -391,7 +337,7 @@ async fn s56_production_says_https_for_good_and_keeps_cookies_to_it() {
 
 #[tokio::test]
 async fn s72_one_client_is_told_from_another_by_what_trusted_hops_say() {
-    let daemun = production().await;
+    let daemun = production(&[]).await;
     let verify = |forwarded: &str| {
         let request = post(
             &daemun,
@@ -422,6 +368,27 @@ async fn s72_one_client_is_told_from_another_by_what_trusted_hops_say() {
             answer.text.contains(&format!("in {wait} seconds")),
             "{answer:?}"
         );
+    }
+    // In the words of every contract, which count together.
+    for (path, body, left, right) in [
+        (
+            "/accounts/signup/verify/",
+            json!({ "phone": PHONE, "code": "000000" }),
+            r#"{"detail":"요청이 지연(throttled)되었습니다. "#,
+            r#"초 후에 다시 시도하세요."}"#,
+        ),
+        (
+            "/api/accounts/verify/email/",
+            json!({ "email": EMAIL, "code": "000000" }),
+            r#"{"error":"잠시 후 다시 시도해 주세요."}"#,
+            "",
+        ),
+    ] {
+        let request = post(&daemun, path, &body).header("x-forwarded-for", "203.0.113.7");
+        let answer = send(request).await.expect(429);
+        let wait = header(&answer, "retry-after").unwrap();
+        let told = if right.is_empty() { "" } else { wait };
+        assert_eq!(answer.text, format!("{left}{told}{right}"));
     }
     for other in ["203.0.113.8", "203.0.113.7, 203.0.113.9", "2001:db8:0:2::1"] {
         verify(other).await.expect(400);
