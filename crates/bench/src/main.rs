@@ -84,6 +84,7 @@ fn attempt() -> Result<bool> {
     }
     let arguments = Arguments::parse();
     process::raise_descriptor_limit()?;
+    process::warn_of_company();
     let all = Run::all();
     let runs = if arguments.runs.is_empty() {
         &all

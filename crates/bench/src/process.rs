@@ -154,6 +154,18 @@ pub fn free_port() -> Result<u16> {
         .port())
 }
 
+/// Says so where the machine is busy with something else: ratios bear it, latencies do not.
+pub fn warn_of_company() {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let last_minute = load
+        .split(' ')
+        .next()
+        .and_then(|load| load.parse::<f64>().ok());
+    if let Some(busy) = last_minute.filter(|load| *load > 0.5) {
+        println!("the machine was busy in the last minute (load {busy}): latencies may be off");
+    }
+}
+
 /// Starts this program anew with room for many sockets, which children inherit. Only the shell can raise the limit
 /// without unsafe code.
 pub fn raise_descriptor_limit() -> Result<()> {
