@@ -156,3 +156,6 @@ fn unquoted(value: &str) -> &str {
         .and_then(|rest| rest.strip_suffix('"'))
         .unwrap_or(value)
 }
+
+#[cfg(test)]
+mod tests;
