@@ -208,7 +208,7 @@ impl Engine {
         if session.subject != proof.subject || session.contract != realm.policy().contract {
             return Err(CheckTokenError::InvalidToken);
         }
-        if !session.is_live(now) || proof.generation + 1 < session.generation {
+        if !session.is_live(now) || proof.generation.saturating_add(1) < session.generation {
             return Err(CheckTokenError::Revoked);
         }
         Ok(Principal {
