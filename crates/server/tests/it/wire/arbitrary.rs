@@ -286,3 +286,117 @@ async fn whatever_is_sent_is_answered_in_the_contracts_form() {
     assert_eq!(daemun.get("/readyz").await.status, 200);
     assert!(!daemun.log().contains("\"ERROR\""), "{}", daemun.log());
 }
+
+/// One claim of a token, and what it says instead.
+fn claim() -> impl Strategy<Value = (&'static str, Value)> {
+    const NAMES: [&str; 12] = [
+        "token_type",
+        "exp",
+        "iat",
+        "nbf",
+        "jti",
+        "user_id",
+        "sid",
+        "gen",
+        "ctr",
+        "iss",
+        "aud",
+        "sub",
+    ];
+    const EDGES: [i64; 8] = [
+        i64::MIN,
+        -1,
+        0,
+        1,
+        253_402_300_800,
+        9_007_199_254_740_993,
+        i64::MAX / 1_000_000,
+        i64::MAX,
+    ];
+    let value = prop_oneof![
+        3 => select(EDGES.to_vec()).prop_map(Value::from),
+        1 => Just(Value::from(u64::MAX)),
+        1 => any::<f64>().prop_map(Value::from),
+        2 => value(&[]),
+        1 => "[0-9a-f]{32}".prop_map(Value::from),
+        1 => select(vec!["native", "phone-pair", "email-cookie", "access", "refresh"]).prop_map(Value::from),
+    ];
+    (select(NAMES.to_vec()), value)
+}
+
+/// The secret is shared with a former back end: whatever that signs may come.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_former_back_end_signs_is_answered_in_the_contracts_form() {
+    let daemun = Daemun::start().await;
+    let secret = daemun.legacy_secret();
+    account(&daemun, EMAIL, "mail");
+    account(&daemun, PHONE, "phone");
+    let mut tokens = Vec::new();
+    for _ in 0..20 {
+        // Some changes end a session, so there are several.
+        let phone = phone_pair(&daemun, PHONE).await;
+        let cookie = email_cookie(&daemun, EMAIL).await;
+        let bare = |cookie: &str| super::forge::unsigned(cookie).to_owned();
+        tokens.extend([
+            phone.access,
+            phone.refresh,
+            bare(&cookie.access),
+            bare(&cookie.refresh),
+        ]);
+    }
+    let config = Config {
+        cases: 400,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let handle = tokio::runtime::Handle::current();
+    let strategy = (select(tokens), prop::collection::vec(claim(), 1..4));
+    let outcome = tokio::task::block_in_place(|| {
+        runner.run(&strategy, |(token, changes)| {
+            let token = super::forge::altered(&secret, &token, |claims| {
+                claims.extend(
+                    changes
+                        .iter()
+                        .map(|(name, value)| ((*name).to_owned(), value.clone())),
+                )
+            });
+            let signed = |name: &str| {
+                format!(
+                    "{name}={}",
+                    super::forge::django(&secret, name, &token, super::forge::now())
+                )
+            };
+            let body = serde_json::json!({ "refresh": token, "token": token }).to_string();
+            for (method, path) in [
+                (Method::GET, "/accounts/me/"),
+                (Method::POST, "/accounts/token_refresh/"),
+                (Method::POST, "/accounts/token_verify/"),
+                (Method::GET, "/api/accounts/me/"),
+                (Method::POST, "/api/accounts/token/refresh/"),
+            ] {
+                let cookies = format!("{}; {}", signed("access_token"), signed("refresh_token"));
+                let mut headers = vec![
+                    ("content-type", b"application/json".to_vec()),
+                    ("cookie", cookies.into_bytes()),
+                ];
+                if method == Method::GET {
+                    headers.push(("authorization", format!("Bearer {token}").into_bytes()));
+                }
+                let sent = Sent {
+                    method,
+                    path: path.to_owned(),
+                    headers,
+                    body: body.clone().into_bytes(),
+                };
+                judge(&sent, &handle.block_on(deliver(&daemun, &sent)))?;
+            }
+            Ok(())
+        })
+    });
+    if let Err(found) = outcome {
+        panic!("{found}\n{}", daemun.log());
+    }
+    assert!(!daemun.log().contains("\"ERROR\""), "{}", daemun.log());
+}

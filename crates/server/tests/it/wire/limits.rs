@@ -237,9 +237,9 @@ async fn s75_codes_are_sent_so_often_a_day_and_no_more() {
         .expect(200);
 }
 
-/// S10 in small: what cannot be hashed now is told so, counts against nobody, and keeps nobody else.
+/// Fault S10 in small: what cannot be hashed now is told so, counts against nobody, and keeps nobody else.
 #[tokio::test(flavor = "multi_thread")]
-async fn s10_more_logins_than_can_be_hashed_are_told_to_come_again() {
+async fn f10_more_logins_than_can_be_hashed_are_told_to_come_again() {
     let settings = [
         ("DAEMUN_HASHING_THREADS", "1"),
         ("DAEMUN_HASHING_QUEUE", "4"),

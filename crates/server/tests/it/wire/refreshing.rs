@@ -286,6 +286,37 @@ async fn s30_s36_a_forged_token_that_names_anothers_session_harms_nobody() {
     refresh(&daemun, &made).await.expect(401);
 }
 
+/// Fault S5 in small: a store that lost writes meets tokens that are ahead of it. They were signed by us.
+#[tokio::test]
+async fn f05_a_generation_ahead_of_the_store_is_honoured_however_far() {
+    let daemun = Daemun::start().await;
+    let secret = daemun.legacy_secret();
+    account(&daemun, PHONE, "phone");
+    let first = phone_pair(&daemun, PHONE).await;
+    let mut last = 1;
+    for generation in [2, 1_000, 1 << 62, 1 << 63, u64::MAX - 1, u64::MAX] {
+        let ahead = with_claim(&secret, &first.refresh, "gen", generation);
+        let verify = json!({ "token": ahead });
+        daemun
+            .post("/accounts/token_verify/", verify)
+            .await
+            .expect(200);
+        let next = pair(&refresh(&daemun, &ahead).await.expect(200).json());
+        last = claims(&next.refresh)["gen"].as_u64().unwrap();
+        assert_eq!(last, generation.saturating_add(1));
+        refresh(&daemun, &next.refresh).await.expect(200);
+    }
+    let why = sid_state(&daemun, &first.refresh).await;
+    assert_eq!(why["session"]["generation"], last);
+    let trail = why["trail"].as_array().unwrap();
+    assert!(
+        trail
+            .iter()
+            .any(|event| event["kind"] == "token_rolled_forward"),
+        "{why}"
+    );
+}
+
 #[tokio::test]
 async fn s32_no_refreshing_outlives_the_end_of_the_login() {
     let lines = [
