@@ -14,6 +14,7 @@ mod floor;
 mod load;
 mod process;
 mod runs;
+mod simulate;
 mod slow_disk;
 mod store;
 mod wire;
@@ -61,6 +62,12 @@ pub struct Scale {
     /// Rounds of `one-token`.
     #[arg(long, default_value_t = 1_000)]
     races: usize,
+    /// Browsers of `simulate`, each from a seed of its own.
+    #[arg(long, default_value_t = 100_000)]
+    seeds: u64,
+    /// The first of those seeds: `--first-seed N --seeds 1` replays one.
+    #[arg(long, default_value_t = 0)]
+    first_seed: u64,
     /// Connections of `slowloris`.
     #[arg(long, default_value_t = 5_000)]
     slow: usize,

@@ -5,6 +5,7 @@ mod idle;
 mod one_token;
 mod refresh;
 mod session_size;
+mod simulate;
 mod slowloris;
 mod survival;
 mod token;
@@ -25,6 +26,8 @@ pub enum Run {
     Refresh,
     /// Latency of refreshes on a disk that is slow to flush.
     RefreshSlowDisk,
+    /// Rotation, simulated: honest browsers, bad networks, thieves.
+    Simulate,
     /// Processor time of a guarded request against the floor.
     Guard,
     /// A session's size on disk over many rotations.
@@ -50,6 +53,7 @@ impl Run {
             Self::Idle => "idle server",
             Self::Refresh => "refresh",
             Self::RefreshSlowDisk => "refresh on a slow disk",
+            Self::Simulate => "simulated browsers and thieves",
             Self::Guard => "guarded request",
             Self::SessionSize => "session size",
             Self::OneToken => "one token, many callers",
@@ -70,6 +74,10 @@ impl Run {
                 Self::Idle => idle::run(findings).await,
                 Self::Refresh => refresh::against_floor(scale, findings).await,
                 Self::RefreshSlowDisk => refresh::on_slow_disk(scale, findings).await,
+                Self::Simulate => {
+                    simulate::run(scale, findings);
+                    Ok(())
+                }
                 Self::Guard => guard::run(scale, findings).await,
                 Self::SessionSize => session_size::run(findings).await,
                 Self::OneToken => one_token::run(scale, findings).await,

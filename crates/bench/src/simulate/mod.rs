@@ -20,8 +20,8 @@ use std::{collections::BTreeMap, fmt};
 
 use daemun_engine::session::RotationPolicy;
 
-pub use chance::Chance;
-pub use world::{Outcome, World};
+use chance::Chance;
+use world::{Outcome, World};
 
 /// What many runs came to.
 #[derive(Debug, Default)]
@@ -83,20 +83,21 @@ impl Tally {
         } else if outcome.rode_along {
             *self.caught_riding.entry(outcome.acts_granted).or_default() += 1;
         } else {
-            *self.caught_after_sleep.entry(outcome.acts_granted).or_default() += 1;
+            *self
+                .caught_after_sleep
+                .entry(outcome.acts_granted)
+                .or_default() += 1;
         }
-    }
-
-    /// Whether both claims held.
-    #[must_use]
-    pub fn holds(&self) -> bool {
-        self.honest_logouts_beyond.is_empty() && self.uncaught.is_empty()
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "honest browsers: {} runs, {} rotations, {} recoveries", self.honest, self.honest_rotations, self.honest_recoveries)?;
+        writeln!(
+            f,
+            "honest browsers: {} runs, {} rotations, {} recoveries",
+            self.honest, self.honest_rotations, self.honest_recoveries
+        )?;
         writeln!(
             f,
             "  logged out: {} beyond the budget, {} within its terms",
@@ -104,17 +105,33 @@ impl fmt::Display for Tally {
             self.honest_logouts_in_budget
         )?;
         writeln!(f, "thieves who acted: {}", self.thefts)?;
-        writeln!(f, "  not caught where they should have been: {}", self.uncaught.len())?;
-        writeln!(f, "  not yet due to be caught when the run ended: {}", self.undecided)?;
+        writeln!(
+            f,
+            "  not caught where they should have been: {}",
+            self.uncaught.len()
+        )?;
+        writeln!(
+            f,
+            "  not yet due to be caught when the run ended: {}",
+            self.undecided
+        )?;
         writeln!(f, "  caught while riding along, by tokens the thief got:")?;
         for (tokens, runs) in &self.caught_riding {
             writeln!(f, "    {tokens}: {runs}")?;
         }
-        writeln!(f, "  caught when one came back from sleep, by tokens the thief got:")?;
+        writeln!(
+            f,
+            "  caught when one came back from sleep, by tokens the thief got:"
+        )?;
         for (tokens, runs) in &self.caught_after_sleep {
             writeln!(f, "    {tokens}: {runs}")?;
         }
-        for seed in self.honest_logouts_beyond.iter().chain(&self.uncaught).take(5) {
+        for seed in self
+            .honest_logouts_beyond
+            .iter()
+            .chain(&self.uncaught)
+            .take(5)
+        {
             writeln!(f, "  to replay: seed {seed}")?;
         }
         Ok(())
@@ -128,8 +145,14 @@ mod tests {
     #[test]
     fn no_honest_logout_beyond_the_budget_and_every_thief_caught() {
         let tally = Tally::of(0, 3_000);
-        assert!(tally.holds(), "{tally}");
-        assert!(tally.honest_recoveries > 0, "the network must be bad enough to matter\n{tally}");
+        assert!(
+            tally.honest_logouts_beyond.is_empty() && tally.uncaught.is_empty(),
+            "{tally}"
+        );
+        assert!(
+            tally.honest_recoveries > 0,
+            "the network must be bad enough to matter\n{tally}"
+        );
         assert!(tally.thefts > 500, "{tally}");
     }
 

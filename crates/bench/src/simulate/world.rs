@@ -54,9 +54,18 @@ enum Event {
     /// A tab finds its access token expired and refreshes.
     Wake { tab: u64 },
     /// A request reaches the server.
-    Arrive { tab: u64, generation: u64, by: [u8; 8], request: u64 },
+    Arrive {
+        tab: u64,
+        generation: u64,
+        by: [u8; 8],
+        request: u64,
+    },
     /// A reply reaches the tab.
-    Reply { tab: u64, generation: u64, request: u64 },
+    Reply {
+        tab: u64,
+        generation: u64,
+        request: u64,
+    },
     /// The tab has waited long enough.
     GiveUp { tab: u64, request: u64, tries: u32 },
     /// The thief copies the token.
@@ -177,9 +186,22 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Wake { tab } => self.send(tab, 0),
-            Event::Arrive { tab, generation, by, request } => self.arrive(tab, generation, by, request),
-            Event::Reply { tab, generation, request } => self.reply(tab, generation, request),
-            Event::GiveUp { tab, request, tries } => self.give_up(tab, request, tries),
+            Event::Arrive {
+                tab,
+                generation,
+                by,
+                request,
+            } => self.arrive(tab, generation, by, request),
+            Event::Reply {
+                tab,
+                generation,
+                request,
+            } => self.reply(tab, generation, request),
+            Event::GiveUp {
+                tab,
+                request,
+                tries,
+            } => self.give_up(tab, request, tries),
             Event::Steal => {
                 self.stolen = Some(self.stored);
                 self.thief_waits();
@@ -196,7 +218,12 @@ impl World {
         self.order += 1;
         let request = self.order;
         self.waiting.insert(tab, request);
-        let arrive = Event::Arrive { tab, generation: self.stored, by: self.print, request };
+        let arrive = Event::Arrive {
+            tab,
+            generation: self.stored,
+            by: self.print,
+            request,
+        };
         if !self.chance.happens(self.network.loses_request) {
             let delay = self.delay();
             self.later(delay, arrive);
@@ -205,14 +232,30 @@ impl World {
             let delay = self.delay();
             self.later(delay, arrive);
         }
-        self.later(PATIENCE, Event::GiveUp { tab, request, tries });
+        self.later(
+            PATIENCE,
+            Event::GiveUp {
+                tab,
+                request,
+                tries,
+            },
+        );
     }
 
     fn arrive(&mut self, tab: u64, generation: u64, by: [u8; 8], request: u64) {
         self.note_strain(generation, by);
-        if self.judge(generation, ClientPrint(by)).grants() && !self.chance.happens(self.network.loses_reply) {
+        if self.judge(generation, ClientPrint(by)).grants()
+            && !self.chance.happens(self.network.loses_reply)
+        {
             let delay = self.delay();
-            self.later(delay, Event::Reply { tab, generation: self.session.generation, request });
+            self.later(
+                delay,
+                Event::Reply {
+                    tab,
+                    generation: self.session.generation,
+                    request,
+                },
+            );
         }
     }
 
@@ -255,12 +298,20 @@ impl World {
 
     fn thief_waits(&mut self) {
         let patient = self.chance.happens(500);
-        let wait = if patient { self.chance.millis(60_000, 7_200_000) } else { self.chance.millis(1, 30_000) };
+        let wait = if patient {
+            self.chance.millis(60_000, 7_200_000)
+        } else {
+            self.chance.millis(1, 30_000)
+        };
         self.later(wait, Event::Act);
     }
 
     fn judge(&mut self, generation: u64, by: ClientPrint) -> Verdict {
-        let presented = Presented { generation, by, at: moment(self.now) };
+        let presented = Presented {
+            generation,
+            by,
+            at: moment(self.now),
+        };
         let before = self.session.generation;
         let replaced_by_another = generation < before && self.rotated_by != by.0;
         self.note_company(by);
@@ -270,7 +321,8 @@ impl World {
             self.rotated_by = by.0;
         }
         let since_theft = self.outcome.first_act.is_some();
-        self.outcome.out_of_line_granted += u64::from(since_theft && replaced_by_another && verdict.grants());
+        self.outcome.out_of_line_granted +=
+            u64::from(since_theft && replaced_by_another && verdict.grants());
         self.outcome.recoveries += u64::from(verdict == Verdict::Recovered);
         verdict
     }
@@ -293,14 +345,26 @@ impl World {
         };
         let late = u128::from(self.now - replaced_at) > self.policy.grace.as_millis();
         if late || by != replaced_by || by != self.rotated_by {
-            let steps_behind = if self.session.generation - generation > 1 { 2 } else { 1 };
-            self.strains.extend(std::iter::repeat_n(self.session.generation, steps_behind));
+            let steps_behind = if self.session.generation - generation > 1 {
+                2
+            } else {
+                1
+            };
+            self.strains
+                .extend(std::iter::repeat_n(self.session.generation, steps_behind));
         }
     }
 
     fn budget_spent(&self) -> bool {
-        let since = self.session.generation.saturating_sub(self.policy.recovery_gap);
-        self.strains.iter().filter(|generation| **generation > since).count() >= 2
+        let since = self
+            .session
+            .generation
+            .saturating_sub(self.policy.recovery_gap);
+        self.strains
+            .iter()
+            .filter(|generation| **generation > since)
+            .count()
+            >= 2
     }
 
     fn delay(&mut self) -> Duration {
