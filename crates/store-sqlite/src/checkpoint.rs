@@ -38,11 +38,18 @@ const LITTLE: i64 = 8;
 /// they come faster: 64 MB.
 const TOO_MANY: i64 = 32_768;
 
+/// Frames beyond which the writer, having finished, waits a moment for whoever still reads from the
+/// log: it cannot begin anew before, and somebody may always be reading. 8 MB.
+const LONG: i64 = 4_096;
+/// How long that moment is.
+const MOMENT: Duration = Duration::from_millis(5);
+
 /// The writer's side: when to have the log copied, and when to finish it.
 pub(crate) struct Tending {
     wake: SyncSender<()>,
     copying: Arc<AtomicBool>,
     thread: JoinHandle<()>,
+    busy_timeout: Duration,
     since_look: usize,
     /// The checkpointer was sent for since the log last began anew.
     begun: bool,
@@ -74,6 +81,7 @@ impl Tending {
             wake,
             copying,
             thread,
+            busy_timeout,
             since_look: 0,
             begun: false,
             patience: 0,
@@ -110,18 +118,26 @@ impl Tending {
         } else if (copying && log.frames <= TOO_MANY) || log.frames < self.patience {
             // Its turn, or nobody's yet.
         } else if self.begun && (little_left || log.frames > TOO_MANY) {
-            let after = copy(connection)?;
+            let finished = self.finish(connection, log)?;
             self.begun = false;
-            self.patience = log.frames
-                + if after.copied < after.frames {
-                    ENOUGH
-                } else {
-                    0
-                };
+            self.patience = if finished { 0 } else { log.frames + ENOUGH };
         } else {
             self.send_for_copier();
         }
         Ok(())
+    }
+
+    /// Copies what is left; whether the log can begin anew, as far as is known.
+    fn finish(&self, connection: &Connection, log: Log) -> rusqlite::Result<bool> {
+        if log.frames <= LONG {
+            return copy(connection).map(|after| after.copied == after.frames);
+        }
+        connection.busy_timeout(MOMENT)?;
+        let restarted = connection
+            .prepare_cached("PRAGMA wal_checkpoint(RESTART)")?
+            .query_row((), |row| row.get::<_, i64>(0).map(|busy| busy == 0));
+        connection.busy_timeout(self.busy_timeout)?;
+        restarted
     }
 
     fn send_for_copier(&mut self) {
