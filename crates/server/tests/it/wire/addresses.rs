@@ -1,6 +1,9 @@
 //! 94: one address is one account, another is another, and mail goes where the account says.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use serde_json::{Value, json};
 
@@ -73,4 +76,33 @@ async fn s94_one_address_is_one_account_and_what_only_looks_like_it_is_another()
         let login = json!({ "email": twin, "password": PASSWORD });
         daemun.post("/api/accounts/login/", login).await.expect(403);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s71_of_many_sign_ups_at_once_with_one_address_one_makes_the_account() {
+    let daemun = Arc::new(Daemun::start().await);
+    let mut tasks = tokio::task::JoinSet::new();
+    for nth in 0..24 {
+        let daemun = Arc::clone(&daemun);
+        tasks.spawn(async move {
+            let mail = json!({ "email": "mina@example.com", "password": PASSWORD, "nickname": format!("n{nth}") });
+            let phone = json!({ "phone": "010-1234-5678", "password": PASSWORD });
+            match nth % 2 {
+                0 => daemun.post("/api/accounts/signup/", mail).await.status,
+                _ => daemun.post("/accounts/signup/", phone).await.status,
+            }
+        });
+    }
+    let statuses = tasks.join_all().await;
+    let count = |status: u16| statuses.iter().filter(|one| **one == status).count();
+    // The one made by mail, and all by phone, where nobody is told.
+    assert_eq!((count(201), count(409)), (13, 11), "{statuses:?}");
+    let accounts = daemun.run(&["account", "list", "--json"]).expect(0).json();
+    assert_eq!(accounts.as_array().unwrap().len(), 2);
+    // One message, however many asked; its code is the one that counts.
+    let proof = json!({ "phone": "01012345678", "code": code(&daemun, "01012345678").await });
+    daemun
+        .post("/accounts/signup/verify/", proof)
+        .await
+        .expect(200);
 }

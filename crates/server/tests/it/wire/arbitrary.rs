@@ -356,11 +356,9 @@ async fn whatever_a_former_back_end_signs_is_answered_in_the_contracts_form() {
     let outcome = tokio::task::block_in_place(|| {
         runner.run(&strategy, |(token, changes)| {
             let token = super::forge::altered(&secret, &token, |claims| {
-                claims.extend(
-                    changes
-                        .iter()
-                        .map(|(name, value)| ((*name).to_owned(), value.clone())),
-                )
+                for (name, value) in &changes {
+                    claims.insert((*name).to_owned(), value.clone());
+                }
             });
             let signed = |name: &str| {
                 format!(
@@ -399,4 +397,22 @@ async fn whatever_a_former_back_end_signs_is_answered_in_the_contracts_form() {
         panic!("{found}\n{}", daemun.log());
     }
     assert!(!daemun.log().contains("\"ERROR\""), "{}", daemun.log());
+}
+
+#[tokio::test]
+async fn every_path_answers_with_and_without_its_slash_alike() {
+    let daemun = Daemun::start().await;
+    for path in PATHS {
+        let bare = path.trim_end_matches('/');
+        for method in [Method::GET, Method::POST, Method::DELETE, Method::PUT] {
+            let ask = |path: String| send(daemun.request(method.clone(), &path));
+            let (one, other) = (ask(bare.to_owned()).await, ask(format!("{bare}/")).await);
+            assert_eq!(
+                (one.status, &one.text),
+                (other.status, &other.text),
+                "{method} {path}"
+            );
+            assert!(!one.text.contains("nothing here"), "{method} {path}");
+        }
+    }
 }
