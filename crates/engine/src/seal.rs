@@ -122,3 +122,73 @@ impl fmt::Debug for Sealer {
         f.write_str("Sealer(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::ports::NoEntropy;
+
+    struct Counting(std::sync::atomic::AtomicU8);
+
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+            bytes.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn s35_every_use_has_a_key_of_its_own_with_256_bits() {
+        let master = MasterKey::new([1; 32]);
+        let uses = [
+            "client prints",
+            "codes",
+            "outbox",
+            "internal tokens",
+            "signing keys",
+        ];
+        let keys: HashSet<[u8; 32]> = uses.iter().map(|name| *master.derive(name)).collect();
+        assert_eq!(keys.len(), uses.len());
+        let other = MasterKey::new([2; 32]);
+        assert!(uses.iter().all(|name| !keys.contains(&*other.derive(name))));
+    }
+
+    #[test]
+    fn s34_what_is_sealed_opens_as_what_it_was_and_in_no_other_way() {
+        let entropy = Counting(0.into());
+        let sealer = MasterKey::new([1; 32]).sealer("outbox").unwrap();
+        let sealed = sealer
+            .seal(b"notice", b"the code is 123456", &entropy)
+            .unwrap();
+        assert!(!sealed.windows(6).any(|window| window == b"123456"));
+        assert_eq!(
+            &**sealer.open(b"notice", &sealed).unwrap(),
+            b"the code is 123456"
+        );
+        assert_ne!(
+            sealer
+                .seal(b"notice", b"the code is 123456", &entropy)
+                .unwrap(),
+            sealed
+        );
+        assert!(sealer.open(b"key", &sealed).is_err());
+        assert!(
+            MasterKey::new([2; 32])
+                .sealer("outbox")
+                .unwrap()
+                .open(b"notice", &sealed)
+                .is_err()
+        );
+        for place in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert!(sealer.open(b"notice", &changed).is_err(), "byte {place}");
+            assert!(
+                sealer.open(b"notice", &sealed[..place]).is_err(),
+                "cut at {place}"
+            );
+        }
+    }
+}

@@ -133,7 +133,7 @@ fn s70_an_attempt_that_is_dropped_counts_as_failed() {
 }
 
 #[test]
-fn s10_an_attempt_that_was_never_evaluated_does_not_count() {
+fn f10_an_attempt_that_was_never_evaluated_does_not_count() {
     let limits = Limits::new(LimitsConfig::default());
     for _ in 0..1000 {
         on_mary(&limits, noon()).unwrap().not_evaluated();
@@ -279,7 +279,7 @@ fn loopback_is_exempt_only_where_asked() {
 }
 
 #[test]
-fn s08_a_clock_that_steps_back_neither_unlocks_nor_locks_for_longer() {
+fn f08_a_clock_that_steps_back_neither_unlocks_nor_locks_for_longer() {
     for back in [HOUR, 365 * DAY] {
         let limits = by_account();
         let last = fail(&limits, 100, noon());
@@ -299,7 +299,7 @@ fn s08_a_clock_that_steps_back_neither_unlocks_nor_locks_for_longer() {
 }
 
 #[test]
-fn s08_an_address_that_is_paced_stays_paced_when_the_clock_steps_back() {
+fn f08_an_address_that_is_paced_stays_paced_when_the_clock_steps_back() {
     let limits = by_address(None, false);
     for _ in 0..5 {
         from(&limits, "192.0.2.1", noon()).unwrap().failed();

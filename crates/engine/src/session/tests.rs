@@ -191,7 +191,7 @@ fn s32_a_session_ends_at_its_end_however_often_it_was_refreshed() {
 }
 
 #[test]
-fn s8_a_clock_that_steps_back_revives_nothing() {
+fn f08_a_clock_that_steps_back_revives_nothing() {
     let (mut session, now) = session_at(5);
     let hour_ago = now - 60 * MINUTE;
     assert_eq!(

@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn s16_mail_is_sent_once_each_when_the_server_is_back() {
+async fn f16_mail_is_sent_once_each_when_the_server_is_back() {
     if python().is_none() {
         return;
     }

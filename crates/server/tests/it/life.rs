@@ -102,7 +102,7 @@ async fn a_port_that_is_taken_is_named_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn s13_asked_to_end_it_ends_well() {
+async fn f13_asked_to_end_it_ends_well() {
     for signal in ["TERM", "INT"] {
         let mut daemun = Daemun::start().await;
         let data = daemun.data().to_owned();

@@ -177,7 +177,7 @@ fn memory_is_mapped_anew_after_it_was_given_up() {
 
 proptest! {
     #[test]
-    fn s18_a_phc_string_reads_back_as_it_was_written(
+    fn f18_a_phc_string_reads_back_as_it_was_written(
         algorithm in prop::sample::select(vec!["argon2d", "argon2i", "argon2id"]),
         memory in 8_u32..100_000,
         passes in 1_u32..=40,
@@ -191,7 +191,7 @@ proptest! {
     }
 
     #[test]
-    fn s18_no_stored_text_breaks_the_parser(
+    fn f18_no_stored_text_breaks_the_parser(
         prefix in prop::sample::select(vec![
             "", "$argon2id$", "$argon2id$v=19$m=", "argon2$argon2id$", "pbkdf2_sha256$", "!",
         ]),

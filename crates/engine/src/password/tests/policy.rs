@@ -148,7 +148,7 @@ fn reasons_are_stable() {
 
 proptest! {
     #[test]
-    fn s18_any_text_is_judged_and_what_is_taken_is_within_bounds(text in "\\PC{0,300}") {
+    fn f18_any_text_is_judged_and_what_is_taken_is_within_bounds(text in "\\PC{0,300}") {
         match parse(&text, 8) {
             Ok(()) => prop_assert!(Candidate::parse(&text).is_ok()),
             Err(Weak::TooLong) => prop_assert!(Candidate::parse(&text).is_err()),

@@ -43,7 +43,7 @@ fn is_full<T>(result: &Result<T, NotDone>) -> bool {
 }
 
 #[tokio::test]
-async fn s10_beyond_its_end_the_queue_says_so_at_once() {
+async fn f10_beyond_its_end_the_queue_says_so_at_once() {
     let pool = Arc::new(Pool::start(1, 2, LONG).unwrap());
     let release = hold(&pool).await;
     // Each is asked in this order before any of them goes on.
@@ -56,7 +56,7 @@ async fn s10_beyond_its_end_the_queue_says_so_at_once() {
 }
 
 #[tokio::test]
-async fn s10_hanging_up_gains_no_second_place() {
+async fn f10_hanging_up_gains_no_second_place() {
     let pool = Arc::new(Pool::start(1, 2, LONG).unwrap());
     let release = hold(&pool).await;
     let done = Arc::new(AtomicBool::new(false));
@@ -74,7 +74,7 @@ async fn s10_hanging_up_gains_no_second_place() {
 }
 
 #[tokio::test]
-async fn s10_the_time_to_come_back_grows_with_the_queue() {
+async fn f10_the_time_to_come_back_grows_with_the_queue() {
     let wait_with = async |places| {
         let pool = Arc::new(Pool::start(1, places, LONG).unwrap());
         let _release = hold(&pool).await;
@@ -113,7 +113,7 @@ async fn an_idle_thread_gives_up_its_memory() {
 }
 
 #[tokio::test]
-async fn s10_a_flooded_hasher_is_busy() {
+async fn f10_a_flooded_hasher_is_busy() {
     let hasher = stuck_hasher();
     let (one, other) = (
         Candidate::parse(PHRASE).unwrap(),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::*;
 
 #[tokio::test]
-async fn s13_a_request_under_way_is_answered_before_the_server_ends() {
+async fn f13_a_request_under_way_is_answered_before_the_server_ends() {
     let mut server = start(TransportConfig::default());
     let mut client = server.connect().await;
     client
@@ -113,7 +113,7 @@ async fn who_waits_in_the_queue_when_the_server_stops_is_still_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s13_at_load_every_request_that_began_is_answered() {
+async fn f13_at_load_every_request_that_began_is_answered() {
     for _ in 0..20 {
         let mut server = start(TransportConfig::default());
         let clients: Vec<_> = (0..16)

@@ -51,7 +51,7 @@ async fn where_an_answer_is_owed_to_all_a_newcomer_is_refused() {
 }
 
 #[tokio::test]
-async fn s11_however_many_dribble_headers_and_bodies_others_are_let_in() {
+async fn f11_however_many_dribble_headers_and_bodies_others_are_let_in() {
     let server = start(room_for(32));
     let mut slow = Vec::new();
     for round in 0..200 {

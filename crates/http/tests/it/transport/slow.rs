@@ -25,7 +25,7 @@ fn dribble(client: Client, byte: &'static [u8]) -> (Client, JoinHandle<()>) {
 }
 
 #[tokio::test]
-async fn s11_a_header_that_dribbles_is_cut_off_when_its_time_is_up() {
+async fn f11_a_header_that_dribbles_is_cut_off_when_its_time_is_up() {
     let server = start(brisk());
     let mut client = server.connect().await;
     client.say("GET / HTTP/1.1\r\nhost: localhost\r\nx: ").await;
@@ -69,7 +69,7 @@ async fn the_header_of_a_later_request_has_no_more_time_than_the_first() {
 }
 
 #[tokio::test]
-async fn s11_a_body_that_dribbles_is_answered_and_the_connection_closed() {
+async fn f11_a_body_that_dribbles_is_answered_and_the_connection_closed() {
     let server = start(brisk());
     let mut client = server.connect().await;
     client

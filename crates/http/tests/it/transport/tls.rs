@@ -169,7 +169,7 @@ async fn http_2_is_not_offered_where_it_is_not_wanted() {
 }
 
 #[tokio::test]
-async fn s13_http_2_requests_under_way_are_answered_before_the_server_ends() {
+async fn f13_http_2_requests_under_way_are_answered_before_the_server_ends() {
     let Some(papers) = papers() else { return };
     let mut server = start(papers.config(TransportConfig::default()));
     let (mut sender, connection) = multiplexed(&papers, &server).await;
@@ -227,7 +227,7 @@ async fn an_http_2_client_that_never_asks_is_cut_off() {
 }
 
 #[tokio::test]
-async fn s11_a_handshake_that_does_not_proceed_is_cut_off() {
+async fn f11_a_handshake_that_does_not_proceed_is_cut_off() {
     let Some(papers) = papers() else { return };
     let server = start(papers.config(brisk()));
     let mut client = server.connect().await;

@@ -80,7 +80,7 @@ async fn tokens_of_daemun_are_read_by_pyjwt_and_simplejwt() {
 }
 
 #[tokio::test]
-async fn s02_s19_access_tokens_of_simplejwt_are_taken_and_nothing_else_that_looks_like_them() {
+async fn s02_s18_s19_access_tokens_of_simplejwt_are_taken_and_nothing_else_that_looks_like_them() {
     let Some(mut python) = Peer::start(Frameworks::Current) else {
         return;
     };
