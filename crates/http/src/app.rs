@@ -26,7 +26,7 @@ use crate::{
     fields::BodyType,
     metrics::Metrics,
     mounted::Mounted,
-    origin::Origins,
+    origin::{self, Origins},
     pages,
     request::{Head, RequestId},
     respond::{Body, finish, problem},
@@ -167,7 +167,7 @@ impl App {
             table: Table::new(&mounted),
             mounted,
             pages: pages::router(Arc::new(state)),
-            origins: Origins::new(&parts.public_url, &parts.allowed_origins),
+            origins: Origins::new(&parts.public_url, &parts.allowed_origins, parts.dev),
             trusted_proxies: parts.trusted_proxies,
             hsts: parts.public_url.starts_with("https://"),
             max_body_bytes: parts.max_body_bytes,
@@ -194,7 +194,7 @@ impl App {
                     hit.mounted.metrics.count(route.operation, outcome, took);
                     tracing::debug!(
                         request = %id, contract = &*hit.mounted.contract.name, operation = route.operation.name(),
-                        outcome = outcome.name(), status = response.status().as_u16(), micros = took.as_micros(),
+                        outcome = outcome.name(), status = response.status().as_u16(), micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
                         "request"
                     );
                 }
@@ -280,7 +280,7 @@ impl App {
     async fn page(&self, head: Head) -> Response<Body> {
         let visitor = Visitor {
             address: head.client,
-            names_this_machine: head.host().is_some_and(is_this_machine),
+            names_this_machine: head.host().is_some_and(origin::is_this_machine),
         };
         let mut request = Request::new(axum::body::Body::empty());
         *request.method_mut() = head.method;
@@ -313,15 +313,6 @@ impl Handler for App {
             "Something went wrong on our side.",
         )
     }
-}
-
-/// Whether a `Host` is this machine's own name for itself, with or without a port.
-fn is_this_machine(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 /// Request ids begin at a point that differs from start to start, so that logs of two lives of a

@@ -1,5 +1,7 @@
 //! Where a browser says a request comes from: requests forged by other sites, and CORS.
 
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::{
@@ -10,16 +12,19 @@ use crate::{
 /// The origins whose pages may use this server: its own, and those that were listed.
 pub(crate) struct Origins {
     allowed: Vec<String>,
+    /// In dev mode a front end may be served from any port of this machine.
+    this_machine: bool,
 }
 
 impl Origins {
     /// `public_url` and `allowed` are origins: scheme, host and port, compared exactly.
-    pub(crate) fn new(public_url: &str, allowed: &[String]) -> Self {
+    pub(crate) fn new(public_url: &str, allowed: &[String], dev: bool) -> Self {
         let origins = std::iter::once(public_url).chain(allowed.iter().map(String::as_str));
         Self {
             allowed: origins
                 .map(|origin| origin.trim_end_matches('/').to_owned())
                 .collect(),
+            this_machine: dev,
         }
     }
 
@@ -43,7 +48,7 @@ impl Origins {
         let Ok(origin) = origin.to_str() else {
             return false;
         };
-        if self.allowed.iter().any(|allowed| allowed == origin) {
+        if self.is_allowed(origin) {
             return true;
         }
         let scheme = if head.secure { "https" } else { "http" };
@@ -56,16 +61,18 @@ impl Origins {
         })
     }
 
+    fn is_allowed(&self, origin: &str) -> bool {
+        self.allowed.iter().any(|allowed| allowed == origin)
+            || (self.this_machine && is_served_here(origin))
+    }
+
     /// Lets a page of a listed origin read the answer, cookies and all (Fetch §3.2).
     pub(crate) fn share(&self, head: &Head, headers: &mut HeaderMap) {
         headers.insert(header::VARY, HeaderValue::from_static("Origin"));
         let Some(origin) = head.headers.get(header::ORIGIN) else {
             return;
         };
-        if origin
-            .to_str()
-            .is_ok_and(|origin| self.allowed.iter().any(|allowed| allowed == origin))
-        {
+        if origin.to_str().is_ok_and(|origin| self.is_allowed(origin)) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(
                 header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
@@ -97,6 +104,29 @@ impl Origins {
         }
         response
     }
+}
+
+/// Whether an origin is a page served over http from some port of this machine.
+fn is_served_here(origin: &str) -> bool {
+    let Some(host) = origin.strip_prefix("http://") else {
+        return false;
+    };
+    let port = |rest: &str| {
+        let digits = rest.strip_prefix(':');
+        rest.is_empty() || digits.is_some_and(|digits| digits.parse::<u16>().is_ok())
+    };
+    ["localhost", "127.0.0.1", "[::1]"]
+        .iter()
+        .any(|name| host.strip_prefix(name).is_some_and(port))
+}
+
+/// Whether a host is this machine's own name for itself, with or without a port.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {

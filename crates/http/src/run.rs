@@ -38,23 +38,27 @@ pub(crate) struct Told {
 impl Run<'_> {
     /// Runs the route on a body that was read.
     pub(crate) async fn run(&self, body: Bytes) -> Told {
+        let cookies: &CookieReader = &self.mounted.cookies;
+        let head = Places {
+            head: self.head,
+            fields: &Fields::None,
+            params: self.params,
+            cookies,
+        };
+        let principal = match self.mounted.guard(self.engine, self.route, &head).await {
+            Guarded::Passed(principal) => Some(principal),
+            Guarded::NotAsked => None,
+            Guarded::Refused(refusal) => return self.refused(&refusal),
+        };
         let body_type = BodyType::of(&self.head.headers);
         let fields = match Fields::read(body, body_type, &self.head.headers).await {
             Ok(fields) => fields,
             Err(BodyFault::Malformed) => return self.tell(Outcome::BadRequest),
             Err(BodyFault::UnsupportedType) => return self.tell(Outcome::UnsupportedMediaType),
         };
-        let cookies: &CookieReader = &self.mounted.cookies;
         let places = Places {
-            head: self.head,
             fields: &fields,
-            params: self.params,
-            cookies,
-        };
-        let principal = match self.mounted.guard(self.engine, self.route, &places).await {
-            Guarded::Passed(principal) => Some(principal),
-            Guarded::NotAsked => None,
-            Guarded::Refused(refusal) => return self.refused(&refusal),
+            ..head
         };
         match Inputs::read(&self.route.inputs, &places) {
             Ok(inputs) => self.operate(&inputs, &places, principal).await,

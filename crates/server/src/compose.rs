@@ -169,6 +169,13 @@ impl From<CoreError> for Failure {
             CoreError::Engine(StartError::Store(_) | StartError::Keys(KeysError::Store(_))) => {
                 Self::new(Kind::Unreachable, what).because(&error)
             }
+            CoreError::Engine(StartError::Key { .. } | StartError::NoLegacySecret { .. }) => {
+                Self::new(Kind::Failed, what).because(&error).mend(
+                    "the former back end's secret in DAEMUN_LEGACY_SECRET (or a file named by \
+                     DAEMUN_LEGACY_SECRET_FILE), at least as long as the contract's hash: 32 bytes \
+                     for HS256, 64 for HS512",
+                )
+            }
             _ => Self::new(Kind::Failed, what).because(&error),
         }
     }

@@ -32,8 +32,9 @@ fn from_elsewhere(daemun: &Daemun) -> Vec<HeaderMap> {
         "https://evil.example".into(),
         format!("{own}.evil.example"),
         own.replace("http:", "https:"),
-        own.replace("127.0.0.1", "localhost"),
-        own.rsplit_once(':').unwrap().0.to_owned(),
+        "http://localhost.evil.example:3000".into(),
+        "http://localhost:3000.evil.example".into(),
+        "http://127.0.0.2".into(),
         format!("{own}/"),
         format!("{own} https://evil.example"),
         String::new(),
@@ -54,6 +55,12 @@ fn from_here(daemun: &Daemun) -> Vec<HeaderMap> {
     vec![
         HeaderMap::new(),
         headers(&[("origin", &own)]),
+        // In development a front end may come from any port of this machine.
+        headers(&[
+            ("origin", "http://localhost:3000"),
+            ("sec-fetch-site", "same-site"),
+        ]),
+        headers(&[("origin", "http://127.0.0.1")]),
         headers(&[("origin", &own), ("sec-fetch-site", "same-origin")]),
         headers(&[("sec-fetch-site", "same-origin")]),
         headers(&[("sec-fetch-site", "none")]),
@@ -197,6 +204,8 @@ async fn s54_only_listed_origins_may_read_with_credentials() {
         "https://evil.example",
         "https://app.example.com/",
         "https://xapp.example.com",
+        "http://localhost:3000",
+        "http://127.0.0.1",
         "*",
     ];
     for path in paths {
