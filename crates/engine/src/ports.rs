@@ -66,7 +66,8 @@ pub trait Accounts: Send + Sync {
     async fn register(&self, new: NewAccount) -> Stored<Registered>;
 
     /// Replaces password and nickname of an account that was never verified, as a repeated
-    /// sign-up does. False where there is no such account, or it is no longer unverified.
+    /// sign-up does. False where there is no such account, or it is no longer unverified. A
+    /// nickname that is another's is not taken from them: the account keeps the one it had.
     async fn replace_unverified(
         &self,
         id: AccountId,
@@ -340,7 +341,8 @@ pub enum RevokeTarget {
     Session(SessionId),
     /// One session, provided it belongs to this account.
     SessionOf(AccountId, SessionId),
-    /// Every session of an account; also whatever was issued to it before now.
+    /// Every session of an account; also whatever was issued to it before now, which is why its
+    /// cut-off moves even where no session of it lives.
     Account(AccountId),
 }
 

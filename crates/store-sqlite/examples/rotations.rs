@@ -34,10 +34,10 @@ async fn main() -> Result<(), Failure> {
     let mut number = |default: u64| args.next().map_or(Ok(default), |text| text.parse());
     let (tasks, sessions, seconds) = (number(64)?, number(200_000)?, number(5)?);
     let apart = args.next().is_none_or(|word| word == "apart");
-    let directory = args.next().map_or_else(
-        || tempfile::tempdir().map(tempfile::TempDir::keep),
-        |path| Ok(PathBuf::from(path)),
-    )?;
+    let temporary = tempfile::tempdir()?;
+    let directory = args
+        .next()
+        .map_or_else(|| temporary.path().to_owned(), PathBuf::from);
     let path = directory.join("rotations.db");
     let store = Arc::new(SqliteStore::open(&path, Options::default())?);
     fill(&store, sessions).await?;
