@@ -30,6 +30,7 @@ pub use contract::{Contract, Guard, GuardMode, Message, Messages, Route, Switch}
 pub use fault::{Fault, Faults};
 pub use input::{InputPlan, Source};
 pub use path::{Method, PathPattern, Segment};
+pub use read::duration::{duration, duration_text};
 pub use tables::vocabulary_tables;
 pub use template::{Template, Value, Values};
 

@@ -1,12 +1,13 @@
-//! Durations as contracts write them: `30s`, `5m`, `1w`.
+//! Durations as contracts and configurations write them: `30s`, `5m`, `1w`.
 
 use std::time::Duration;
 
-/// The longest duration a contract can name: a hundred years.
+/// The longest duration that can be named: a hundred years, so that no point in time overflows.
 const LONGEST: u64 = 100 * 365 * 86_400;
 
-/// Reads one.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+/// Reads a duration: whole seconds, minutes, hours, days or weeks. `None` where the text is none.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     let unit = text.chars().next_back()?;
     let seconds: u64 = match unit {
         's' => 1,
@@ -25,8 +26,9 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     (total <= LONGEST).then(|| Duration::from_secs(total))
 }
 
-/// Writes one in the largest unit that fits.
-pub(crate) fn duration_text(duration: Duration) -> String {
+/// Writes a duration in the largest unit that fits.
+#[must_use]
+pub fn duration_text(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let units = [(604_800, 'w'), (86_400, 'd'), (3_600, 'h'), (60, 'm')];
     let fits = |(unit, _): &(u64, char)| seconds > 0 && seconds.is_multiple_of(*unit);

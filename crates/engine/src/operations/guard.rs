@@ -66,16 +66,6 @@ impl From<&GuardError> for Failure {
     }
 }
 
-impl From<TokenFault> for GuardError {
-    fn from(fault: TokenFault) -> Self {
-        match fault {
-            TokenFault::Invalid => Self::InvalidToken,
-            TokenFault::WrongType => Self::WrongType,
-            TokenFault::Expired => Self::Expired,
-        }
-    }
-}
-
 /// Why a token is not good.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckTokenError {

@@ -6,7 +6,7 @@ use crate::{
     ports::{Revoke, RevokeTarget, StoreError},
     session::{RevokeReason, Session},
     time::Timestamp,
-    tokens::{RefreshProof, TokenFault},
+    tokens::RefreshProof,
     vocabulary::{Failure, Outcome},
 };
 
@@ -47,16 +47,6 @@ impl From<&LogOutError> for Failure {
             LogOutError::WrongType => Outcome::WrongType.into(),
             LogOutError::Revoked => Outcome::Revoked.into(),
             LogOutError::Trouble(trouble) => trouble.into(),
-        }
-    }
-}
-
-impl From<TokenFault> for LogOutError {
-    fn from(fault: TokenFault) -> Self {
-        match fault {
-            TokenFault::Invalid => Self::InvalidToken,
-            TokenFault::WrongType => Self::WrongType,
-            TokenFault::Expired => Self::Expired,
         }
     }
 }

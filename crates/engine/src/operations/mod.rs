@@ -27,7 +27,7 @@ use crate::{
     ports::{NoEntropy, StoreError},
     session::Session,
     time::Timestamp,
-    tokens::TokenMachine,
+    tokens::{TokenFault, TokenMachine},
     vocabulary::{Failure, Outcome},
 };
 
@@ -115,6 +115,22 @@ troubled!(
     CreateAccountError,
     OperatorError
 );
+
+/// Lets `?` turn a token that proves nothing into an operation's own error.
+macro_rules! faulted {
+    ($($error:ty),+) => {$(
+        impl From<TokenFault> for $error {
+            fn from(fault: TokenFault) -> Self {
+                match fault {
+                    TokenFault::Invalid => Self::InvalidToken,
+                    TokenFault::WrongType => Self::WrongType,
+                    TokenFault::Expired => Self::Expired,
+                }
+            }
+        }
+    )+};
+}
+faulted!(RefreshError, LogOutError, GuardError);
 
 /// The outcome of being barred.
 pub(crate) const fn barred_outcome(barred: Barred) -> Outcome {

@@ -8,7 +8,7 @@ use crate::{
     ports::{Rotated, Rotation},
     session::{Presented, RevokeReason, Verdict},
     time::Timestamp,
-    tokens::{RefreshProof, TokenFault},
+    tokens::RefreshProof,
     vocabulary::{Failure, Outcome},
 };
 
@@ -52,16 +52,6 @@ impl From<&RefreshError> for Failure {
             RefreshError::AccountGone => Outcome::AccountGone.into(),
             RefreshError::Barred(barred) => barred_outcome(*barred).into(),
             RefreshError::Trouble(trouble) => trouble.into(),
-        }
-    }
-}
-
-impl From<TokenFault> for RefreshError {
-    fn from(fault: TokenFault) -> Self {
-        match fault {
-            TokenFault::Invalid => Self::InvalidToken,
-            TokenFault::WrongType => Self::WrongType,
-            TokenFault::Expired => Self::Expired,
         }
     }
 }

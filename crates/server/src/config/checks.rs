@@ -1,6 +1,6 @@
 //! What makes a value sound: pure judgements, each on one value.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use daemun_contract::Contract;
 use daemun_engine::policy::KeyName;
@@ -96,36 +96,6 @@ pub(super) fn legacy_too_short(contract: &Contract, secret: &[u8]) -> Option<Str
     ))
 }
 
-/// A span of time: a whole number and one of `s`, `m`, `h`, `d`, `w`, as contracts write it.
-pub(super) fn span(text: &str) -> Option<Duration> {
-    let unit = text.chars().next_back()?;
-    let seconds: u64 = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        'w' => 604_800,
-        _ => return None,
-    };
-    let digits = text.strip_suffix(unit)?;
-    let whole = digits.bytes().all(|b| b.is_ascii_digit());
-    let number: u64 = digits.parse().ok().filter(|_| whole)?;
-    // A hundred years, so that no point in time overflows.
-    let total = number.checked_mul(seconds)?;
-    (total <= 100 * 365 * 86_400).then(|| Duration::from_secs(total))
-}
-
-/// Writes a span of time in the largest unit that fits.
-pub(super) fn span_text(span: Duration) -> String {
-    let seconds = span.as_secs();
-    let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
-    let fits = |(unit, _): &(u64, char)| seconds > 0 && seconds.is_multiple_of(*unit);
-    match units.into_iter().find(fits) {
-        Some((unit, letter)) => format!("{}{letter}", seconds / unit),
-        None => format!("{seconds}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,27 +157,6 @@ mod tests {
         assert!(is_everybody("::/00"));
         assert!(!is_everybody("10.0.0.0/8"));
         assert!(!is_everybody("127.0.0.1"));
-    }
-
-    #[test]
-    fn a_span_is_a_number_and_a_unit() {
-        assert_eq!(span("90d"), Some(Duration::from_secs(90 * 86_400)));
-        assert_eq!(span("0s"), Some(Duration::ZERO));
-        for text in ["90d", "36h", "10m", "90s", "0s"] {
-            assert_eq!(span(text).map(span_text).as_deref(), Some(text));
-        }
-        for text in [
-            "",
-            "d",
-            "90",
-            "+1d",
-            "1.5h",
-            "1y",
-            "99999999999999999w",
-            "5분",
-        ] {
-            assert_eq!(span(text), None, "{text}");
-        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{cell::RefCell, path::PathBuf, time::Duration};
 use daemun_contract::Contract;
 
 use super::{
-    Config, Installation, checks,
+    Config, Installation,
     problem::{Note, Problems},
     settings::{Place, Settings},
 };
@@ -125,13 +125,13 @@ impl Reader {
         let Some(text) = self.settings.text(name) else {
             return default;
         };
-        let span = checks::span(text).filter(|span| *span >= least);
+        let span = daemun_contract::duration(text).filter(|span| *span >= least);
         if span.is_none() {
             let key = name.rsplit('.').next().unwrap_or(name);
             let least = if least.is_zero() {
                 String::new()
             } else {
-                format!(" of at least {}", checks::span_text(least))
+                format!(" of at least {}", daemun_contract::duration_text(least))
             };
             self.settings.problem(
                 name,
@@ -139,7 +139,7 @@ impl Reader {
                     "{name} must be a span of time{least}: a whole number and one of s, m, h, d, w"
                 ),
                 "",
-                format!("{key} = \"{}\"", checks::span_text(default)),
+                format!("{key} = \"{}\"", daemun_contract::duration_text(default)),
             );
         }
         span.unwrap_or(default)
