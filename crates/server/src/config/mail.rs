@@ -24,7 +24,7 @@ impl Reader {
             if !needed_by.is_empty() || self.settings.has_section("smtp") {
                 self.settings.problem(
                     "smtp.host",
-                    missing("there is no mail server", &needed_by, "take e-mail addresses"),
+                    missing("there is no mail server", &needed_by, "by e-mail"),
                     "the codes that prove an address go out by mail, and production has no outbox page",
                     "[smtp]\nhost = \"mail.example.com\"\nfrom = \"login@example.com\"\nor, where nobody signs up by e-mail: off = true",
                 );
@@ -136,7 +136,7 @@ impl Reader {
             if !needed_by.is_empty() || self.settings.has_section("sms") {
                 self.settings.problem(
                     "sms.url",
-                    missing("there is no gateway for text messages", &needed_by, "take phone numbers"),
+                    missing("there is no gateway for text messages", &needed_by, "by phone"),
                     "the codes that prove a number go out by text message, and production has no outbox page",
                     "[sms]\nurl = \"https://sms.example.com/send\"\ntoken_file = \"/etc/daemun/sms.token\"\nor, where nobody signs up by phone: off = true",
                 );
@@ -215,10 +215,10 @@ fn names<'a>(contracts: impl Iterator<Item = &'a Contract>) -> String {
     names.join(", ")
 }
 
-fn missing(what: &str, needed_by: &str, take: &str) -> String {
+fn missing(what: &str, needed_by: &str, how: &str) -> String {
     if needed_by.is_empty() {
         what.into()
     } else {
-        format!("{what}, and {needed_by} {take}")
+        format!("{what}, and people sign up {how} through {needed_by}")
     }
 }
