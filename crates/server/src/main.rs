@@ -23,8 +23,9 @@ mod secret;
 mod server;
 mod signals;
 
-/// Requests allocate and free on different threads, and small things mostly: measured against the
-/// system's allocator, a refresh costs a tenth less.
+/// Requests allocate small things and free them on other threads. Measured against the system's
+/// allocator, a refresh costs 7 % less processor time, and the idle server takes 30 MB instead of
+/// 15.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
