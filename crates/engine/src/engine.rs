@@ -241,37 +241,15 @@ impl Engine {
     /// Where the store or the keys fail.
     pub async fn tend_keys(&self, force: bool) -> Result<bool, KeysError> {
         let now = self.clock.now();
-        let ring = KeyRing::load(&*self.key_store, &self.key_sealer, &*self.entropy, now).await?;
-        let mut due = ring.due(self.schedule, force, now);
-        let mut changed = false;
-        let mut current = ring;
-        if !due.is_nothing() {
-            // Forcing needs a next key to move to; where there was none yet, one round makes it.
-            let rounds = 1 + usize::from(
-                force
-                    && !current
-                        .views()
-                        .iter()
-                        .any(|key| key.state == crate::ports::KeyState::Next),
-            );
-            for _ in 0..rounds {
-                changed |= due
-                    .carry_out(
-                        &current,
-                        &*self.key_store,
-                        &self.key_sealer,
-                        &*self.entropy,
-                        now,
-                    )
-                    .await?;
-                current =
-                    KeyRing::load(&*self.key_store, &self.key_sealer, &*self.entropy, now).await?;
-                due = current.due(self.schedule, force, now);
-            }
+        if force && !self.load_keys(now).await?.has_next() {
+            // There must be a key to move to; what is due makes one where there is none.
+            self.move_keys(false, now).await?;
         }
-        let differs = current.views() != self.keys();
+        let changed = self.move_keys(force, now).await?;
+        let ring = self.load_keys(now).await?;
+        let differs = ring.views() != self.keys();
         if differs {
-            self.use_keys(current).map_err(|error| match error {
+            self.use_keys(ring).map_err(|error| match error {
                 StartError::Keys(error) => error,
                 _ => KeysError::Contended,
             })?;
@@ -380,6 +358,27 @@ impl Engine {
             .await?;
         self.applied(&news);
         Ok(())
+    }
+
+    async fn load_keys(&self, now: Timestamp) -> Result<KeyRing, KeysError> {
+        KeyRing::load(&*self.key_store, &self.key_sealer, &*self.entropy, now).await
+    }
+
+    /// Does in the store what is due; false where nothing was, or another process did it first.
+    async fn move_keys(&self, force: bool, now: Timestamp) -> Result<bool, KeysError> {
+        let ring = self.load_keys(now).await?;
+        let due = ring.due(self.schedule, force, now);
+        if due.is_nothing() {
+            return Ok(false);
+        }
+        due.carry_out(
+            &ring,
+            &*self.key_store,
+            &self.key_sealer,
+            &*self.entropy,
+            now,
+        )
+        .await
     }
 
     fn ring(&self) -> KeyRing {

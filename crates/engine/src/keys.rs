@@ -136,6 +136,11 @@ impl KeyRing {
         newest.map(|key| Arc::clone(&key.key))
     }
 
+    /// Whether there is a key that could take over.
+    pub(crate) fn has_next(&self) -> bool {
+        self.keys.iter().any(|key| key.state == KeyState::Next)
+    }
+
     /// The public halves of all keys in use, the next one included.
     pub(crate) fn verifying(&self) -> Vec<VerifyingKey> {
         self.keys
