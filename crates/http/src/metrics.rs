@@ -181,3 +181,43 @@ impl Durations {
 fn seconds(micros: u64) -> String {
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_counts_outcomes_and_durations() {
+        let metrics = Metrics::new();
+        let (name, source) = daemun_contract::builtin()[0];
+        let contract = Contract::parse(source, name).unwrap();
+        let counted = metrics.of_contract(&contract);
+        for millis in [0, 3, 3, 9_000] {
+            counted.count(
+                Operation::Refresh,
+                Outcome::Ok,
+                Duration::from_millis(millis),
+            );
+        }
+        counted.count(
+            Operation::Refresh,
+            Outcome::Reused,
+            Duration::from_millis(1),
+        );
+        let page = metrics.page();
+        let labels = format!("contract=\"{name}\",operation=\"refresh\"");
+        for line in [
+            format!("daemun_requests_total{{{labels},outcome=\"ok\"}} 4"),
+            format!("daemun_requests_total{{{labels},outcome=\"reused\"}} 1"),
+            format!("daemun_request_seconds_bucket{{{labels},le=\"0.000250\"}} 1"),
+            format!("daemun_request_seconds_bucket{{{labels},le=\"0.001000\"}} 2"),
+            format!("daemun_request_seconds_bucket{{{labels},le=\"0.005000\"}} 4"),
+            format!("daemun_request_seconds_bucket{{{labels},le=\"2.500000\"}} 4"),
+            format!("daemun_request_seconds_bucket{{{labels},le=\"+Inf\"}} 5"),
+            format!("daemun_request_seconds_sum{{{labels}}} 9.007000"),
+            format!("daemun_request_seconds_count{{{labels}}} 5"),
+        ] {
+            assert!(page.lines().any(|has| has == line), "{line}\n{page}");
+        }
+    }
+}

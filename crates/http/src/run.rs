@@ -86,25 +86,29 @@ impl Run<'_> {
             Operation::CheckToken => Box::pin(self.check_token(inputs)).await,
             Operation::LogOut => Box::pin(self.log_out(inputs, principal.as_ref())).await,
             Operation::Probe => Box::pin(self.probe(inputs, places)).await,
-            Operation::LogOutEverywhere
-            | Operation::WhoAmI
-            | Operation::ListSessions
-            | Operation::EndSession => {
-                let Some(principal) = principal else {
-                    return self.refused(&Refusal::Unshown(Outcome::MissingToken));
-                };
-                self.for_principal(inputs, &principal).await
-            }
+            Operation::WhoAmI => match &principal {
+                Some(principal) => self.who_am_i(principal).await,
+                None => self.nobody(),
+            },
+            Operation::ListSessions => match &principal {
+                Some(principal) => Box::pin(self.list_sessions(principal)).await,
+                None => self.nobody(),
+            },
+            Operation::EndSession => match &principal {
+                Some(principal) => Box::pin(self.end_session(inputs, principal)).await,
+                None => self.nobody(),
+            },
+            Operation::LogOutEverywhere => match &principal {
+                Some(principal) => Box::pin(self.log_out_everywhere(principal)).await,
+                None => self.nobody(),
+            },
         }
     }
 
-    async fn for_principal(&self, inputs: &Inputs<'_>, principal: &Principal) -> Told {
-        match self.route.operation {
-            Operation::WhoAmI => self.who_am_i(principal).await,
-            Operation::ListSessions => Box::pin(self.list_sessions(principal)).await,
-            Operation::EndSession => Box::pin(self.end_session(inputs, principal)).await,
-            _ => Box::pin(self.log_out_everywhere(principal)).await,
-        }
+    /// The guard's answer to a request that needs a login and has none. A contract that loads has
+    /// a guard before every such route, so this is never reached by one.
+    fn nobody(&self) -> Told {
+        self.refused(&Refusal::Unshown(Outcome::MissingToken))
     }
 
     async fn sign_up(&self, inputs: &Inputs<'_>) -> Told {
@@ -113,14 +117,11 @@ impl Run<'_> {
             password: inputs.required(Input::Password),
             nickname: inputs.get(Input::Nickname),
         };
-        match self
-            .engine
-            .sign_up(&self.mounted.realm, &self.caller, input)
-            .await
-        {
-            Ok(()) => self.ok(),
-            Err(error) => self.failed(&error, (&error).into()),
-        }
+        self.done(
+            self.engine
+                .sign_up(&self.mounted.realm, &self.caller, input)
+                .await,
+        )
     }
 
     async fn resend_code(&self, inputs: &Inputs<'_>) -> Told {
@@ -128,14 +129,11 @@ impl Run<'_> {
             identifier: inputs.required(Input::Identifier),
             password: inputs.get(Input::Password),
         };
-        match self
-            .engine
-            .resend_code(&self.mounted.realm, &self.caller, input)
-            .await
-        {
-            Ok(()) => self.ok(),
-            Err(error) => self.failed(&error, (&error).into()),
-        }
+        self.done(
+            self.engine
+                .resend_code(&self.mounted.realm, &self.caller, input)
+                .await,
+        )
     }
 
     async fn verify_code(&self, inputs: &Inputs<'_>) -> Told {
@@ -143,14 +141,11 @@ impl Run<'_> {
             identifier: inputs.required(Input::Identifier),
             code: inputs.required(Input::Code),
         };
-        match self
-            .engine
-            .verify_code(&self.mounted.realm, &self.caller, input)
-            .await
-        {
-            Ok(()) => self.ok(),
-            Err(error) => self.failed(&error, (&error).into()),
-        }
+        self.done(
+            self.engine
+                .verify_code(&self.mounted.realm, &self.caller, input)
+                .await,
+        )
     }
 
     async fn log_in(&self, inputs: &Inputs<'_>) -> Told {
@@ -187,14 +182,11 @@ impl Run<'_> {
     }
 
     async fn check_token(&self, inputs: &Inputs<'_>) -> Told {
-        match self
-            .engine
-            .check_token(&self.mounted.realm, inputs.required(Input::Token))
-            .await
-        {
-            Ok(()) => self.ok(),
-            Err(error) => self.failed(&error, (&error).into()),
-        }
+        self.done(
+            self.engine
+                .check_token(&self.mounted.realm, inputs.required(Input::Token))
+                .await,
+        )
     }
 
     async fn log_out(&self, inputs: &Inputs<'_>, principal: Option<&Principal>) -> Told {
@@ -202,25 +194,19 @@ impl Run<'_> {
             token: inputs.get(Input::Token),
             principal,
         };
-        match self
-            .engine
-            .log_out(&self.mounted.realm, &self.caller, input)
-            .await
-        {
-            Ok(()) => self.ok(),
-            Err(error) => self.failed(&error, (&error).into()),
-        }
+        self.done(
+            self.engine
+                .log_out(&self.mounted.realm, &self.caller, input)
+                .await,
+        )
     }
 
     async fn log_out_everywhere(&self, principal: &Principal) -> Told {
-        match self
-            .engine
-            .log_out_everywhere(&self.mounted.realm, &self.caller, principal)
-            .await
-        {
-            Ok(()) => self.ok(),
-            Err(trouble) => self.failed(&trouble, (&trouble).into()),
-        }
+        self.done(
+            self.engine
+                .log_out_everywhere(&self.mounted.realm, &self.caller, principal)
+                .await,
+        )
     }
 
     /// Says whether the request is signed in. A token that is not good is nobody's; only a fault
@@ -272,18 +258,23 @@ impl Run<'_> {
 
     async fn end_session(&self, inputs: &Inputs<'_>, principal: &Principal) -> Told {
         let id = inputs.required(Input::SessionId);
-        match self
-            .engine
-            .end_session(&self.mounted.realm, &self.caller, principal, id)
-            .await
-        {
-            Ok(()) => self.ok(),
-            Err(error) => self.failed(&error, (&error).into()),
-        }
+        self.done(
+            self.engine
+                .end_session(&self.mounted.realm, &self.caller, principal, id)
+                .await,
+        )
     }
 
-    fn ok(&self) -> Told {
-        self.ok_with(&AnswerValues::new(self.head))
+    /// Answers an operation that ends well or in its own error, and gives nothing to show.
+    fn done<E>(&self, ended: Result<(), E>) -> Told
+    where
+        E: std::error::Error + 'static,
+        for<'e> Failure: From<&'e E>,
+    {
+        match ended {
+            Ok(()) => self.ok_with(&AnswerValues::new(self.head)),
+            Err(error) => self.failed(&error, (&error).into()),
+        }
     }
 
     fn ok_with(&self, values: &AnswerValues<'_>) -> Told {
