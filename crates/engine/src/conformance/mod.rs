@@ -4,7 +4,10 @@
 //! what the engine counts on. [`conformance_tests`](crate::conformance_tests) makes a test of each:
 //!
 //! ```ignore
-//! async fn fresh() -> (std::sync::Arc<dyn daemun_engine::ports::Store>, impl Sized) { todo!() }
+//! async fn fresh() -> (Arc<dyn Store>, TempDir) {
+//!     let folder = TempDir::new().unwrap();
+//!     (Arc::new(OurStore::open(folder.path()).await), folder)
+//! }
 //! daemun_engine::conformance_tests!(crate::fresh);
 //! ```
 //!
