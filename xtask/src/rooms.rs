@@ -22,6 +22,7 @@ const ROOMS: &[(&str, Sight)] = &[
         Only(&["daemun-contract", "daemun-engine", "daemun-verify"]),
     ),
     ("daemun-mail", Only(&["daemun-engine"])),
+    ("daemun-migrate", Only(&["daemun-engine"])),
     ("daemun-store-postgres", Only(&["daemun-engine"])),
     ("daemun-store-redis", Only(&["daemun-engine"])),
     ("daemun-store-sqlite", Only(&["daemun-engine"])),

@@ -18,14 +18,21 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "initial",
-    sql: include_str!("../migrations/0001_initial.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "initial",
+        sql: include_str!("../migrations/0001_initial.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "taking over",
+        sql: include_str!("../migrations/0002_taking_over.sql"),
+    },
+];
 
 /// The schema this version works with.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
