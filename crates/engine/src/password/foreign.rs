@@ -24,6 +24,14 @@ const SHA256: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unusable;
 
+/// What made a stored hash, for a report to whoever takes over a back end; `None` where it cannot
+/// be verified here: of no known make, malformed, or asking for more work than is reasonable.
+/// `Some("no password")` is an account that has none, which is nothing amiss. Nothing is hashed.
+#[must_use]
+pub fn make_of(stored: &str) -> Option<&'static str> {
+    Stored::parse(stored).ok().map(|stored| stored.make())
+}
+
 /// A stored hash, taken apart.
 pub(super) enum Stored {
     /// Argon2 in PHC form: ours, or of a back end that did the same.
@@ -54,6 +62,15 @@ impl Stored {
         } else {
             // bcrypt (`$2b$`), Django's `bcrypt_sha256$` and `scrypt$`, Spring's `{id}` go here.
             Err(Unusable)
+        }
+    }
+
+    fn make(&self) -> &'static str {
+        match self {
+            Self::Argon2(_) => "Argon2",
+            Self::DjangoArgon2(_) => "Django argon2",
+            Self::DjangoPbkdf2 { .. } => "Django pbkdf2_sha256",
+            Self::NoPassword => "no password",
         }
     }
 

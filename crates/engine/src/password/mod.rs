@@ -13,6 +13,7 @@ mod hasher;
 mod policy;
 mod pool;
 
+pub use foreign::make_of;
 pub use hasher::{Checked, HashFailure, Hasher, HashingConfig, HashingFault};
 pub use policy::{Candidate, LONGEST, NewPassword, Rules, Weak};
 
