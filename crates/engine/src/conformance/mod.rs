@@ -25,6 +25,7 @@
 
 pub mod accounts;
 pub mod codes;
+pub mod import;
 pub mod keys;
 pub mod outbox;
 pub mod revocations;
@@ -128,6 +129,21 @@ macro_rules! conformance_tests {
                 f15_what_is_over_is_purged
                 f15_what_lives_is_not_purged
                 an_answering_store_answers
+            }
+            import {
+                an_account_keeps_its_id_and_all_else
+                ids_go_on_after_the_highest
+                a_repeated_import_changes_nothing
+                what_changed_at_its_source_changes_here
+                the_later_login_counts
+                s66_an_upgraded_hash_gives_way_only_to_a_new_password
+                what_is_anothers_is_not_taken
+                a_conflict_stops_nobody_else
+                s33_a_suspension_at_the_source_ends_sessions_here
+                s33_what_was_decided_here_stands
+                s33_who_left_does_not_come_back
+                imported_accounts_are_not_swept_away
+                s30_dead_wins_over_listed
             }
             keys {
                 a_key_goes_through_its_states
