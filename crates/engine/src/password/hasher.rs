@@ -206,16 +206,18 @@ fn check(
         });
     }
     let current = stored.is_current(cost);
-    let mut try_form = |password| {
+    let mut is_it = |password: &[u8]| {
         let result = stored.matches(password, memory);
         result.map_err(|Unusable| HashFailure::Internal)
     };
-    // Ours is of the NFC form. Other back ends seldom normalise, so theirs is also tried as typed.
-    let matches = try_form(candidate.as_bytes())?
-        || match candidate.as_typed() {
-            Some(typed) if !current => try_form(typed)?,
-            _ => false,
-        };
+    let mut matches = is_it(candidate.as_bytes())?;
+    // Ours are of the normal form. Other back ends seldom normalise, so theirs are also tried in
+    // the other forms.
+    if !matches && !current {
+        for form in candidate.other_forms() {
+            matches = matches || is_it(form.as_bytes())?;
+        }
+    }
     let upgraded = (matches && !current)
         .then(|| ours(candidate.as_bytes(), fresh_salt, cost, memory))
         .transpose()?;

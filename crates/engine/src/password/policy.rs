@@ -110,9 +110,13 @@ impl Candidate {
         self.normal.as_bytes()
     }
 
-    /// As it was typed, where that is another form.
-    pub(super) fn as_typed(&self) -> Option<&[u8]> {
-        self.typed.as_ref().map(|typed| typed.as_bytes())
+    /// The other forms in which a back end that does not normalise may have hashed it: as it was
+    /// typed, and decomposed. At most two.
+    pub(super) fn other_forms(&self) -> Vec<Zeroizing<String>> {
+        let decomposed = decomposed(&self.normal);
+        let known = |form: &String| *form == *self.normal || self.typed.as_deref() == Some(form);
+        let decomposed = (!known(&decomposed)).then_some(decomposed);
+        self.typed.iter().cloned().chain(decomposed).collect()
     }
 }
 
@@ -129,6 +133,14 @@ fn normal_form(text: &str) -> Result<Zeroizing<String>, Weak> {
         normal.push(c);
     }
     Ok(normal)
+}
+
+/// The NFD form, in a buffer of just the length.
+fn decomposed(text: &str) -> Zeroizing<String> {
+    let length = text.nfd().map(char::len_utf8).sum();
+    let mut decomposed = Zeroizing::new(String::with_capacity(length));
+    decomposed.extend(text.nfd());
+    decomposed
 }
 
 fn is_word(folded: &str, word: &str) -> bool {

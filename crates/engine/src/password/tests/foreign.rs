@@ -1,17 +1,13 @@
-use std::{fs, num::NonZeroU32};
+use std::fs;
 
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use super::*;
-use crate::password::foreign::{Stored, pbkdf2_sha256_matches};
-
-/// What Django 5.2 makes of [`PHRASE`], with its defaults and with fewer iterations.
-const DJANGO: [&str; 3] = [
-    "pbkdf2_sha256$1000000$md9UuZaL9GXDfZbdVAyr1L$gOIU2KXD9iL3sXuc87H9GZK1SsafhhZ9GEmCvUT7rQ8=",
-    "pbkdf2_sha256$600000$seasalt$p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=",
-    "argon2$argon2id$v=19$m=102400,t=2,p=8$RU1RVXNLQ1E0UWZCbE9XZW9OZU1LdA$16werIrC36RJCQb+9pGK/KfnBdEUlz8fha8cZ5lMjN0",
-];
+use crate::password::foreign::{
+    Stored,
+    pbkdf2::{self, Pbkdf2},
+};
 
 /// What Django 5.2 makes of [`KOREAN`], composed and decomposed: it does not normalise.
 const KOREAN: &str = "비밀번호 열다섯 글자 이상 1";
@@ -19,39 +15,6 @@ const DJANGO_KOREAN: [&str; 2] = [
     "argon2$argon2id$v=19$m=102400,t=2,p=8$SGpmWnFCTzJUY05wZzQwTERrNGN1UA$V1fEiXG9UtG84WJTpDhf3LPynzVghia5Q4yMzo4HKxQ",
     "argon2$argon2id$v=19$m=102400,t=2,p=8$QldKenJJR3IxT1VxQUhjOTg1NUNuTA$vtG00XJwzcEMzVKeLl/rRVFJw+0Kjg2iGsF2lcGaywI",
 ];
-
-/// What the reference implementation (argon2-cffi) makes of [`PHRASE`].
-const REFERENCE: [&str; 6] = [
-    "$argon2d$v=16$m=256,t=2,p=2$c29tZXNhbHQ$S4sf27hcrXg1wMAObBGO0W1g2nHNbXKE",
-    "$argon2d$v=19$m=256,t=2,p=2$c29tZXNhbHQ$b6tLHOoPtHsHAzU2s2WyKy3fVK/2MbmH",
-    "$argon2i$v=16$m=256,t=2,p=2$c29tZXNhbHQ$2i2I7Si5QB9hEeZKV61qWUWDB8w7TiAG",
-    "$argon2i$v=19$m=256,t=2,p=2$c29tZXNhbHQ$5l/6JZAfqjZG7p3dydXnonRrffoxI18M",
-    "$argon2id$v=16$m=256,t=2,p=2$c29tZXNhbHQ$vIm9zRYw0JQs3Pyz/kgVkNDa4Qy/6Hj+",
-    "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$6SlWgIkzZFH3JqlFqzwp7/Iht8IjKjnM",
-];
-
-/// The same as the fifth, as it was written before versions were: without `v`.
-const UNVERSIONED: &str = "$argon2id$m=256,t=2,p=2$c29tZXNhbHQ$vIm9zRYw0JQs3Pyz/kgVkNDa4Qy/6Hj+";
-
-#[tokio::test]
-async fn s66_hashes_of_other_back_ends_match_and_become_ours() {
-    let hasher = hasher();
-    for foreign in DJANGO.iter().chain(&REFERENCE).chain(&[UNVERSIONED]) {
-        let checked = verify(&hasher, PHRASE, stored(foreign)).await.unwrap();
-        assert!(checked.matches, "{foreign}");
-        let upgraded = checked.upgraded.unwrap();
-        assert!(
-            upgraded
-                .as_stored()
-                .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
-        );
-        assert!(matches(&hasher, PHRASE, &upgraded).await);
-
-        let wrong = verify(&hasher, "correct horse batterie", stored(foreign)).await;
-        let wrong = wrong.unwrap();
-        assert!(!wrong.matches && wrong.upgraded.is_none(), "{foreign}");
-    }
-}
 
 #[tokio::test]
 async fn s61_another_back_end_may_have_hashed_another_normal_form() {
@@ -71,12 +34,21 @@ async fn s61_another_back_end_may_have_hashed_another_normal_form() {
 #[tokio::test]
 async fn an_account_without_a_password_matches_none() {
     let hasher = hasher();
-    let unusable = "!ezSLMtVTgA94XujS58KRqzMGQCoS2cApJyu2rm0L";
-    for text in ["", unusable, PHRASE] {
-        let checked = verify(&hasher, text, stored(unusable)).await.unwrap();
-        assert!(!checked.matches && checked.upgraded.is_none());
+    // Django's mark of an account that has none, and a column that was left empty.
+    for none in ["!ezSLMtVTgA94XujS58KRqzMGQCoS2cApJyu2rm0L", "!", ""] {
+        assert_eq!(make_of(none), Some("no password"));
+        for text in ["", none, PHRASE] {
+            let checked = verify(&hasher, text, stored(none)).await.unwrap();
+            assert!(!checked.matches && checked.upgraded.is_none());
+        }
     }
 }
+
+/// In padded base64, as Django and Spring write it.
+const DIGEST: &str = "p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=";
+
+/// What follows the cost.
+const BCRYPT: &str = "abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz.";
 
 const SALT_AND_TAG: &str = "c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
 
@@ -97,18 +69,87 @@ async fn s67_monstrous_hashes_are_refused() {
         assert_refused(&format!("argon2{text}")).await;
     }
     assert!(Stored::parse(&format!("$argon2id$v=19$m=1048576,t=4,p=1${SALT_AND_TAG}")).is_ok());
-    let digest = "p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=";
-    assert_refused(&format!("pbkdf2_sha256$10000001$salt${digest}")).await;
-    assert_refused(&format!("pbkdf2_sha256$4294967296$salt${digest}")).await;
-    assert_refused(&format!("pbkdf2_sha256$1000${}${digest}", "s".repeat(129))).await;
+    assert_refused(&format!("pbkdf2_sha256$1000${}${DIGEST}", "s".repeat(129))).await;
+    for iterations in ["10000001", "4294967296", "99999999999999999999"] {
+        assert_refused(&format!("pbkdf2_sha256${iterations}$salt${DIGEST}")).await;
+        assert_refused(&format!(
+            "pbkdf2_sha1${iterations}$salt$0000000000000000000000000000"
+        ))
+        .await;
+        assert_refused(&format!("$pbkdf2-sha256$i={iterations}${SALT_AND_TAG}")).await;
+        assert_refused(&format!("$pbkdf2-sha512${iterations}${SALT_AND_TAG}")).await;
+    }
+    // Two blocks of SHA-1 are twice the work.
+    assert_refused(&format!("$pbkdf2-sha1$i=5000001${SALT_AND_TAG}")).await;
+    assert!(Stored::parse(&format!("$pbkdf2-sha1$i=5000000${SALT_AND_TAG}")).is_ok());
+    for cost in ["17", "31", "32", "99"] {
+        for before in ["", "bcrypt$", "bcrypt_sha256$", "{bcrypt}"] {
+            assert_refused(&format!("{before}$2b${cost}${BCRYPT}")).await;
+        }
+    }
+    assert!(Stored::parse(&format!("$2b$16${BCRYPT}")).is_ok());
     let long = "A".repeat(1 << 20);
     assert_refused(&format!("$argon2id$v=19$m=64,t=1,p=1${long}${long}")).await;
 }
 
 #[tokio::test]
+async fn s67_monstrous_scrypt_is_refused() {
+    for (log_n, r, p) in [
+        // Too much memory: of N, of r, of both, and beyond any number.
+        (18_u32, 8_u32, 1_u32),
+        (14, 65, 1),
+        (17, 16, 1),
+        (31, 1, 1),
+        (63, 8, 1),
+        (64, 8, 1),
+        (4_294_967_295, 8, 1),
+        (1, 1_073_741_823, 1),
+        (14, 4_294_967_295, 1),
+        // Too much of it too often.
+        (17, 8, 5),
+        (14, 8, 17),
+        (1, 8, 4_294_967_295),
+    ] {
+        assert_refused(&format!("$scrypt$ln={log_n},r={r},p={p}${SALT_AND_TAG}")).await;
+        if let Some(n) = 1_u64.checked_shl(log_n) {
+            assert_refused(&format!("scrypt${n}$salt${r}${p}${DIGEST}")).await;
+        }
+    }
+    for costs in [
+        "120801",
+        "e41ff",
+        "e0811",
+        "ffffffff",
+        "1000e0801",
+        "7fff0801",
+    ] {
+        assert_refused(&format!("{{scrypt}}${costs}$c29tZXNhbHQ=${DIGEST}")).await;
+    }
+    for (log_n, r, p) in [(17, 8, 4), (20, 1, 1), (14, 64, 1), (14, 8, 16)] {
+        let text = format!("$scrypt$ln={log_n},r={r},p={p}${SALT_AND_TAG}");
+        assert!(Stored::parse(&text).is_ok(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn s67_clear_text_and_bare_digests_are_refused() {
+    for text in [
+        "{noop}correct horse battery",
+        "{MD5}{aRYR+Yp2xSqtgF+vtjH6jNda6M083iEbP+zCFjLt9IA=}905e382a25eed53e22224223b3581092",
+        "{SHA-256}{UisHp3pFSMqcqrhQsrhR+hspIG0SyMDyDW/XtY+t6nA=}a98efbaf59277bfd",
+        "{sha256}97cde38028ad898ebc02e690819fa220e88c62e0699403e94fff291cfffaf8410849f27605abcbc0",
+        "{ldap}{SSHA}igvD9lOiTXm16dmOw0YWRb9OjK2ThZvdQku2EQ==",
+        "md5$fMZ66Wgiv2fOqpjjE1Yjf6$69097a639b28f5a730e4dc5bd58e20d3",
+        "correct horse battery",
+    ] {
+        assert_eq!(make_of(text), None, "{text}");
+        assert_refused(text).await;
+    }
+}
+
+#[tokio::test]
 async fn s67_malformed_hashes_are_refused() {
     for text in [
-        "",
         "plain",
         "$",
         "$argon2id",
@@ -123,6 +164,48 @@ async fn s67_malformed_hashes_are_refused() {
         "pbkdf2_sha256$-1$salt$p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=",
         "argon2$",
         "argon2",
+        // A fault that `$2x$` marks, no terminator, costs that are none, one character less, more,
+        // and of another alphabet, bits that no salt leaves over.
+        "$2x$06$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz.",
+        "$2$06$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz..",
+        "$2b$+6$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz.",
+        "$2b$03$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz.",
+        "$2b$6$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz..",
+        "$2b$06$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz",
+        "$2b$06$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz..",
+        "$2b$06$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8x+.",
+        "$2b$06$abcdefghijklmnopqrstuv50eFBEC8vQwBnuFXMHE45jBnqvQ8xz.",
+        "$2b$06$abcdefghijklmnopqrst한50eFBEC8vQwBnuFXMHE45jBnqvQ8xz.",
+        "$2b$06$",
+        "bcrypt$2b$06$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz.",
+        "bcrypt_sha256$",
+        "{bcrypt}",
+        "{bcrypt",
+        "{}$2b$06$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz.",
+        "{argon2}{bcrypt}$2b$06$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz.",
+        "{pbkdf2}efed3789e49669735b15d4d5439bb391324c29b1a9f005d8fd434e22f72f1bde6606366db29a0e",
+        "{pbkdf2}+fed3789e49669735b15d4d5439bb391324c29b1a9f005d8fd434e22f72f1bde6606366db29a0ec3",
+        "{pbkdf2@SpringSecurity_v5_8}7+03ieSWaXNbFdTVQ5uzkTJMKbGp8AXY/UNOIvcvG95mBjZtspoOww==",
+        "{pbkdf2}",
+        "{scrypt}e0801$c29tZXNhbHQ=$p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=",
+        "{scrypt}$+e0801$c29tZXNhbHQ=$p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=",
+        "{scrypt}$801$c29tZXNhbHQ=$p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=",
+        "{scrypt}$$c29tZXNhbHQ=$p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=",
+        "scrypt$16383$salt$8$1$p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=",
+        "scrypt$1$salt$8$1$p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=",
+        "scrypt$16384$salt$0$1$p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=",
+        "scrypt$16384$salt$8$0$p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=",
+        "scrypt$16384$$8$1$p78bzY5A3jQXt9cAg8KJze99WheAxmbQ15dD5bjNlc0=",
+        "scrypt$16384$salt$8$1$",
+        "$scrypt$ln=14,r=8$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$scrypt$ln=14,r=8,p=1,x=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$pbkdf2-sha256$i=1000,l=33$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$pbkdf2-sha256$l=32$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$pbkdf2-sha256$i=0$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$pbkdf2-md5$i=1000$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$pbkdf2-sha256$1000$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph+ArZWb2GRPPc",
+        "$1$abcdefgh$irWbblnpmw.5z7wgBnprh0",
+        "$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D",
     ] {
         assert_refused(text).await;
     }
@@ -177,12 +260,13 @@ fn wycheproof_pbkdf2() {
     for group in vectors["testGroups"].as_array().unwrap() {
         for test in group["tests"].as_array().unwrap() {
             let iterations = test["iterationCount"].as_u64().unwrap();
-            let matches = pbkdf2_sha256_matches(
-                NonZeroU32::new(iterations.try_into().unwrap()).unwrap(),
-                &hex(&test["salt"]),
-                &hex(&test["password"]),
-                &hex(&test["dk"]),
+            let stored = Pbkdf2::new(
+                &pbkdf2::SHA256,
+                iterations.try_into().unwrap(),
+                hex(&test["salt"]).into(),
+                hex(&test["dk"]).into(),
             );
+            let matches = stored.unwrap().matches(&hex(&test["password"]));
             assert_eq!(matches, test["result"] == "valid", "tcId {}", test["tcId"]);
             checked += 1;
         }

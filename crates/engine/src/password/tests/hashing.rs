@@ -193,7 +193,9 @@ proptest! {
     #[test]
     fn f18_no_stored_text_breaks_the_parser(
         prefix in prop::sample::select(vec![
-            "", "$argon2id$", "$argon2id$v=19$m=", "argon2$argon2id$", "pbkdf2_sha256$", "!",
+            "", "$argon2id$", "$argon2id$v=19$m=", "argon2$argon2id$", "pbkdf2_sha256$", "!", "$2b$",
+            "bcrypt_sha256$$2b$12$", "scrypt$", "$scrypt$ln=", "$pbkdf2-sha256$", "{bcrypt}", "{",
+            "{pbkdf2}", "{scrypt}$",
         ]),
         rest in "[ -~]{0,80}|\\PC{0,80}",
     ) {

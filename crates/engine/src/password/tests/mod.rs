@@ -2,6 +2,7 @@
 
 mod foreign;
 mod hashing;
+mod makes;
 mod policy;
 mod queue;
 
