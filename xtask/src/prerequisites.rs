@@ -9,7 +9,30 @@ use std::process::Command;
 
 use crate::step::{self, Outcome, Stop};
 
-/// Python packages of the tests that hold our wire formats against Django, SimpleJWT and PyJWT.
+/// Python packages that tests use, apart from each other.
+struct Environment {
+    /// By which the tests find its interpreter.
+    variable: &'static str,
+    /// Its folder under `target`.
+    folder: &'static str,
+    requirements: &'static str,
+}
+
+const ENVIRONMENTS: &[Environment] = &[
+    // For the tests that hold our wire formats against Django, SimpleJWT and PyJWT.
+    Environment {
+        variable: "DAEMUN_TEST_PYTHON",
+        folder: "py-venv",
+        requirements: REQUIREMENTS,
+    },
+    // For the test that makes requests from the contracts' OpenAPI documents.
+    Environment {
+        variable: "DAEMUN_TEST_SCHEMATHESIS",
+        folder: "schemathesis-venv",
+        requirements: "crates/server/tests/schemathesis.txt",
+    },
+];
+
 const REQUIREMENTS: &str = "crates/server/tests/requirements.txt";
 
 /// A program some tests need, and the Debian package it comes in.
@@ -27,6 +50,12 @@ const TOOLS: &[Tool] = &[
         package: "python3-venv",
         needed_by: REQUIREMENTS,
         present: python_makes_venvs,
+    },
+    Tool {
+        name: "nginx",
+        package: "nginx-light",
+        needed_by: "crates/server/tests/it/forward_auth.rs",
+        present: has_nginx,
     },
     Tool {
         name: "chromium",
@@ -50,15 +79,15 @@ const TOOLS: &[Tool] = &[
 
 /// What was prepared, for the tests to find.
 pub struct Prepared {
-    python: Option<PathBuf>,
+    pythons: Vec<(&'static str, PathBuf)>,
 }
 
 impl Prepared {
     /// The variables by which tests find what was prepared.
     pub fn environment(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        self.python
+        self.pythons
             .iter()
-            .map(|python| ("DAEMUN_TEST_PYTHON", python.as_path()))
+            .map(|(variable, python)| (*variable, python.as_path()))
     }
 }
 
@@ -72,14 +101,16 @@ pub fn prepare() -> Result<Prepared, Stop> {
     if !missing.is_empty() {
         install(&missing)?;
     }
-    let requirements = step::root().join(REQUIREMENTS);
-    let python = if requirements.exists() {
-        Some(python_environment(&requirements)?)
-    } else {
-        None
-    };
+    let mut pythons = Vec::new();
+    for environment in ENVIRONMENTS {
+        let requirements = step::root().join(environment.requirements);
+        if requirements.exists() {
+            let python = python_environment(environment.folder, &requirements)?;
+            pythons.push((environment.variable, python));
+        }
+    }
     println!("all there");
-    Ok(Prepared { python })
+    Ok(Prepared { pythons })
 }
 
 fn install(missing: &[&Tool]) -> Outcome {
@@ -111,8 +142,8 @@ fn install(missing: &[&Tool]) -> Outcome {
 }
 
 /// A virtual environment with the tests' packages; made anew only when the list of packages changed.
-fn python_environment(requirements: &Path) -> Result<PathBuf, Stop> {
-    let home = step::target().join("py-venv");
+fn python_environment(folder: &str, requirements: &Path) -> Result<PathBuf, Stop> {
+    let home = step::target().join(folder);
     let python = home.join("bin").join("python");
     let stamp = home.join("requirements.installed");
     let unreadable =
@@ -145,6 +176,11 @@ fn python_environment(requirements: &Path) -> Result<PathBuf, Stop> {
 
 fn python_makes_venvs() -> bool {
     step::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]))
+}
+
+/// Debian has it among the system's programs, which are not on everybody's path.
+fn has_nginx() -> bool {
+    on_path("nginx") || Path::new("/usr/sbin/nginx").is_file()
 }
 
 /// Debian keeps the server's programs off the path, one folder per version.
