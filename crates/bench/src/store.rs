@@ -42,7 +42,7 @@ pub async fn crowded(sessions: usize) -> Result<Installation> {
         }
         let session = copy(&template, owner, nth);
         let store = store.clone();
-        opening.spawn(async move { store.open_session(session).await });
+        opening.spawn(async move { store.open_session(session.into()).await });
         if opening.len() >= AT_ONCE {
             settle(&mut opening).await?;
         }

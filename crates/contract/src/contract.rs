@@ -30,6 +30,10 @@ pub struct Contract {
     pub locales: Vec<Locale>,
     /// What it asks of the engine.
     pub policy: Policy,
+    /// Texts that count as nothing where a token stands, such as `null`.
+    pub absent: Vec<Box<str>>,
+    /// Who is trusted to name subjects.
+    pub callers: Callers,
     /// Its routes, in the order of the file.
     pub routes: Vec<Route>,
     /// What it answers to a request that needs a login and lacks one.
@@ -65,6 +69,27 @@ pub struct Route {
     /// Whether some answer shows more of the account than a token says.
     pub needs_account: bool,
     pub(crate) answers: Answers,
+}
+
+/// Who may have sessions opened and ended for subjects they name, besides services that show a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Callers {
+    /// Whether this machine's own programs are trusted.
+    pub loopback: Loopback,
+    /// Whether everybody is.
+    pub open: bool,
+}
+
+/// When requests from this machine itself are trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loopback {
+    /// In development mode.
+    #[default]
+    InDev,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// Whether the guard looks at a route's requests first.

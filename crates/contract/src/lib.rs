@@ -13,6 +13,7 @@
 mod answer;
 mod clash;
 mod contract;
+mod expect;
 mod explain;
 mod fault;
 mod input;
@@ -26,13 +27,16 @@ mod wire;
 
 pub use answer::{Answer, Body, Cookie, CookieAnswer, CookieCodec, MaxAge, SameSite, Secure};
 pub use clash::clashes;
-pub use contract::{Contract, Guard, GuardMode, Message, Messages, Route, Switch};
+pub use contract::{
+    Callers, Contract, Guard, GuardMode, Loopback, Message, Messages, Route, Switch,
+};
+pub use expect::{Expectation, ExpectedBody, Pattern, PatternPart, Shape};
 pub use fault::{Fault, Faults};
 pub use input::{InputPlan, Source};
 pub use path::{Method, PathPattern, Segment};
 pub use read::duration::{duration, duration_text};
 pub use tables::vocabulary_tables;
-pub use template::{Template, Value, Values};
+pub use template::{Template, Value, Values, json::Json};
 
 /// The contracts that come with daemun: name and file.
 #[must_use]

@@ -93,6 +93,9 @@ fn write_operation(operation: Operation, out: &mut String) -> std::fmt::Result {
     if !shows.is_empty() {
         writeln!(out, "- its `ok` can show {shows}")?;
     }
+    if operation.needs_trust() {
+        writeln!(out, "- is done for trusted callers alone")?;
+    }
     if operation.needs_guard() {
         writeln!(out, "- is guarded")?;
     }
@@ -143,6 +146,11 @@ const fn outcome_meaning(outcome: Outcome) -> &'static str {
         Outcome::AccountGone => "The token's account is no more.",
         Outcome::NotFound => "There is no such thing, or it is another's.",
         Outcome::Anonymous => "Nobody is signed in.",
+        Outcome::AccessGood => {
+            "No refresh token can be used, and the access token beside it is good."
+        }
+        Outcome::AccessBad => "No refresh token can be used, nor the access token beside it.",
+        Outcome::UntrustedCaller => "It is done for trusted callers alone, and this is none.",
         Outcome::BadRequest => {
             "The body is not what its content type says, or a value is of the wrong JSON type."
         }
@@ -168,6 +176,11 @@ const fn input_meaning(input: Input) -> &'static str {
             "whether to stay logged in: a JSON boolean, or `true`, `1`, `Y`, `on` as text"
         }
         Input::SessionId => "the id of a session",
+        Input::AccessToken => {
+            "an access token for `refresh` to fall back on: where no refresh token can be used, `access_good` and `access_bad` tell how it stands"
+        }
+        Input::Subject => "whom a session is for, as a trusted caller names them",
+        Input::SubjectType => "what kind of subject that is, in the caller's words",
     }
 }
 
@@ -189,6 +202,15 @@ const fn slot_meaning(slot: Slot) -> &'static str {
         Slot::RefreshExpiresIn => "seconds until the refresh token expires, a number",
         Slot::Field => "the name, on the wire, of the input at fault",
         Slot::Reason => "what is wrong with it: `too_short`, `too_long`, `common` or `malformed`",
+        Slot::Value => {
+            "what was sent as the input at fault, shortened; empty where it might be a secret"
+        }
+        Slot::Subject => "whom a trusted caller named, or null",
+        Slot::SubjectType => "the kind of subject it named, or null",
+        Slot::IssuedAt => "when the access token was issued, seconds since 1970, a number",
+        Slot::ExpiresAt => "when the access token expires, seconds since 1970, a number",
+        Slot::AccountAdmin => "whether the account has the role `admin`, a boolean",
+        Slot::AccountUpdatedAt => "when the account was last changed, RFC 3339",
         Slot::RetryAfter => "seconds to wait, a number",
         Slot::Sessions => {
             "the account's sessions, a list of objects: `id`, `current`, `contract`, `user_agent`, `network`, `created_at`, `last_used_at`, `expires_at`"

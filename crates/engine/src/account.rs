@@ -31,6 +31,30 @@ pub struct Account {
     pub not_before: Option<Timestamp>,
     /// Ids at other providers (`kakao`), by provider.
     pub linked: BTreeMap<Box<str>, Box<str>>,
+    /// When it was last changed, logins aside.
+    pub updated_at: Timestamp,
+    /// What it may do beyond what everybody may, such as `admin`.
+    pub roles: Vec<Box<str>>,
+    /// What contracts keep about people besides.
+    pub profile: Profile,
+}
+
+/// Fields of a team's own, by name.
+pub type Profile = BTreeMap<Box<str>, serde_json::Value>;
+
+impl Account {
+    /// Whether a token without a session, issued then (in whole seconds), is worth nothing.
+    #[must_use]
+    pub fn cuts_off(&self, issued_at: Timestamp) -> bool {
+        self.not_before
+            .is_some_and(|cut_off| issued_at.unix_seconds() <= cut_off.unix_seconds())
+    }
+
+    /// Whether it has the role `admin`.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.roles.iter().any(|role| &**role == "admin")
+    }
 }
 
 /// Whether an account may be used.

@@ -63,11 +63,25 @@ pub enum AuditKind {
     StatusChanged,
     /// A signing key changed its state; `detail` names it.
     KeyChanged,
+    /// A trusted caller had a session opened for a subject it named.
+    SessionIssued,
+    /// A former back end's refresh token became a session.
+    SessionAdopted,
+    /// A former back end's refresh token was refused; `detail` says why.
+    AdoptionRefused,
+    /// Accounts were taken over from another back end; `detail` says how many.
+    AccountsImported,
+    /// What was personal about a withdrawn account was erased.
+    AccountErased,
+    /// What an account may do was changed.
+    RolesChanged,
+    /// A service key was made or revoked; `detail` names it.
+    ServiceKeyChanged,
 }
 
 impl AuditKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 23] = [
         Self::AccountCreated,
         Self::SignUpRepeated,
         Self::CodeSent,
@@ -84,6 +98,13 @@ impl AuditKind {
         Self::PasswordRehashed,
         Self::StatusChanged,
         Self::KeyChanged,
+        Self::SessionIssued,
+        Self::SessionAdopted,
+        Self::AdoptionRefused,
+        Self::AccountsImported,
+        Self::AccountErased,
+        Self::RolesChanged,
+        Self::ServiceKeyChanged,
     ];
 
     /// The stable name that stores and listings use.
@@ -106,6 +127,13 @@ impl AuditKind {
             Self::PasswordRehashed => "password_rehashed",
             Self::StatusChanged => "status_changed",
             Self::KeyChanged => "key_changed",
+            Self::SessionIssued => "session_issued",
+            Self::SessionAdopted => "session_adopted",
+            Self::AdoptionRefused => "adoption_refused",
+            Self::AccountsImported => "accounts_imported",
+            Self::AccountErased => "account_erased",
+            Self::RolesChanged => "roles_changed",
+            Self::ServiceKeyChanged => "service_key_changed",
         }
     }
 

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::{
     account::Account,
     account_cache::AccountCache,
+    assertion::Asserter,
     audit::{AuditEvent, AuditKind},
     client::Client,
     ids::{AccountId, SessionId},
@@ -25,6 +26,7 @@ use crate::{
     },
     revocation::{Revocation, RevocationSet},
     seal::{MasterKey, SealError, Sealer},
+    session::{Burst, Session, Subject},
     time::Timestamp,
     tokens::{SpecKeys, TokenMachine},
 };
@@ -99,6 +101,7 @@ pub enum StartError {
 pub struct Realm {
     policy: Policy,
     tokens: RwLock<Arc<TokenMachine>>,
+    asserter: RwLock<Arc<Asserter>>,
 }
 
 impl Realm {
@@ -110,6 +113,10 @@ impl Realm {
 
     pub(crate) fn tokens(&self) -> Arc<TokenMachine> {
         Arc::clone(&self.tokens.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn asserter(&self) -> Arc<Asserter> {
+        Arc::clone(&self.asserter.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -195,10 +202,13 @@ impl Engine {
             realms: BTreeMap::new(),
         };
         for policy in parts.policies {
-            let tokens = RwLock::new(Arc::new(engine.token_machine(&policy)?));
-            engine
-                .realms
-                .insert(policy.contract.clone(), Arc::new(Realm { policy, tokens }));
+            let realm = Realm {
+                tokens: RwLock::new(Arc::new(engine.token_machine(&policy)?)),
+                asserter: RwLock::new(Arc::new(engine.new_asserter(&policy)?)),
+                policy,
+            };
+            let name = realm.policy.contract.clone();
+            engine.realms.insert(name, Arc::new(realm));
         }
         engine.sync_revocations().await?;
         Ok(engine)
@@ -302,6 +312,34 @@ impl Engine {
         Ok(bytes)
     }
 
+    /// A session that begins now.
+    pub(crate) fn new_session(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        subject: Subject,
+        idle: Duration,
+        now: Timestamp,
+    ) -> Result<Session, NoEntropy> {
+        let policy = realm.policy();
+        Ok(Session {
+            id: SessionId::new(now, self.random()?),
+            subject,
+            contract: policy.contract.clone(),
+            generation: 1,
+            rotated_at: now,
+            rotated_by: caller.client.print(&self.print_key),
+            burst: Burst::beginning(1, now),
+            recovered: None,
+            created_at: now,
+            idle,
+            expires_at: now + policy.sessions.absolute.max(idle),
+            revoked: None,
+            user_agent: caller.client.short_user_agent(),
+            network: caller.client.network().to_string().into(),
+        })
+    }
+
     pub(crate) fn applied(&self, revocations: &[Revocation]) {
         self.revocations.apply(revocations);
         for revocation in revocations {
@@ -393,8 +431,18 @@ impl Engine {
         for realm in self.realms.values() {
             let machine = Arc::new(self.token_machine(&realm.policy)?);
             *realm.tokens.write().unwrap_or_else(PoisonError::into_inner) = machine;
+            let asserter = Arc::new(self.new_asserter(&realm.policy)?);
+            *realm
+                .asserter
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = asserter;
         }
         Ok(())
+    }
+
+    fn new_asserter(&self, policy: &Policy) -> Result<Asserter, StartError> {
+        let key = self.ring().active().ok_or(KeysError::Contended)?;
+        Ok(Asserter::new(&policy.contract, &self.issuer, &key))
     }
 
     fn token_machine(&self, policy: &Policy) -> Result<TokenMachine, StartError> {

@@ -14,13 +14,16 @@
 pub mod account;
 mod account_cache;
 pub mod address;
+pub mod assertion;
 pub mod audit;
 pub mod client;
 pub mod code;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod engine;
+pub mod foreign;
 pub mod ids;
+pub mod import;
 mod keys;
 pub mod limits;
 pub mod notice;

@@ -27,6 +27,17 @@ pub struct Policy {
     pub codes: CodePolicy,
     /// What tokens look like.
     pub tokens: TokenProfile,
+    /// Whether a new account's address must be proved before it can be used.
+    pub confirm_address: bool,
+}
+
+impl Policy {
+    /// Whether its sessions are for subjects that callers name, rather than for accounts.
+    #[must_use]
+    pub fn serves_callers(&self) -> bool {
+        let mut claims = self.tokens.access.claims.iter();
+        claims.any(|(_, source)| *source == ClaimSource::Subject)
+    }
 }
 
 /// How long sessions last and how they rotate.
@@ -37,6 +48,8 @@ pub struct SessionPolicy {
     /// The lifetime of refresh tokens where the person asked to stay logged in; the refresh
     /// token's own lifetime where absent.
     pub keep: Option<Duration>,
+    /// Whether a subject has one session of the contract at a time: a new one ends the one before.
+    pub one_per_subject: bool,
     /// How forgiving rotation is.
     pub rotation: RotationPolicy,
 }
@@ -48,6 +61,21 @@ pub struct TokenProfile {
     pub access: TokenSpec,
     /// The token that gets new ones.
     pub refresh: TokenSpec,
+    /// Whether one token is both: it passes guards, and it gets its successor.
+    pub sliding: bool,
+}
+
+impl TokenProfile {
+    /// Whether some claim that is always the same tells access tokens from refresh tokens.
+    #[must_use]
+    pub fn tells_kinds_apart(&self) -> bool {
+        self.access.claims.iter().any(|(name, source)| {
+            let mut others = self.refresh.claims.iter();
+            let other = others.find(|(other, _)| other == name);
+            matches!(source, ClaimSource::Literal(_))
+                && other.map(|(_, source)| source) != Some(source)
+        })
+    }
 }
 
 /// What one kind of token looks like.
@@ -65,9 +93,19 @@ pub struct TokenSpec {
     pub lifetime: Duration,
     /// Its claims, in order. The engine's own (`sid`, `gen`, `ctr`) follow them.
     pub claims: Vec<(Box<str>, ClaimSource)>,
-    /// Whether tokens of this kind are taken that the former back end minted with the same
-    /// secret: they have no session.
-    pub accept_foreign: bool,
+    /// Which tokens of this kind are taken that the former back end minted with the same secret.
+    pub foreign: Foreign,
+}
+
+/// Which tokens of a former back end are taken. They know nothing of our sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// None.
+    Refused,
+    /// Every one that is not known to be dead.
+    Accepted,
+    /// Those alone that were taken over from its list of living tokens.
+    Listed,
 }
 
 /// The keys a token can be signed with.
@@ -100,13 +138,22 @@ pub enum ClaimSource {
     Issuer,
     /// The session's id.
     SessionId,
+    /// The account's e-mail address: personal, for former back ends whose tokens say it.
+    AccountEmail,
+    /// The subject's name, as the trusted caller gave it.
+    Subject,
+    /// The subject's type, as the trusted caller gave it.
+    SubjectType,
 }
 
 impl ClaimSource {
     /// Whether the claim says whom the token speaks of.
     #[must_use]
     pub const fn names_subject(&self) -> bool {
-        matches!(self, Self::AccountId | Self::AccountIdText)
+        matches!(
+            self,
+            Self::AccountId | Self::AccountIdText | Self::AccountEmail | Self::Subject
+        )
     }
 }
 

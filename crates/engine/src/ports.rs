@@ -17,7 +17,9 @@ use crate::{
     address::Identifier,
     audit::{AuditEvent, AuditKind},
     code::{CodeHash, CodePolicy, CodePurpose},
+    foreign::{Adopted, Adoption, ForeignId, ForeignState},
     ids::{AccountId, SessionId},
+    import::Import,
     revocation::Revocation,
     session::{Presented, RevokeReason, RotationPolicy, Session, Subject, Verdict},
     time::Timestamp,
@@ -249,7 +251,15 @@ pub struct StatusChange {
 pub trait Sessions: Send + Sync {
     /// Opens a session: guarded by the account's status at the moment of writing, so a suspension
     /// that comes first wins. Remembers the login on the account.
-    async fn open_session(&self, session: Session) -> Stored<Opened>;
+    async fn open_session(&self, opening: Opening) -> Stored<Opened>;
+
+    /// Presents a refresh token of a former back end: one atomic step that opens its session where
+    /// it was never presented before, and judges it as generation 1 of that session.
+    async fn adopt(&self, adoption: Adoption) -> Stored<Adopted>;
+
+    /// What is known of a foreign token.
+    async fn foreign_token(&self, contract: &str, token: ForeignId)
+    -> Stored<Option<ForeignState>>;
 
     /// Presents a refresh token: one atomic compare-and-set, judged by
     /// [`session::decide`](crate::session::decide).
@@ -272,11 +282,33 @@ pub trait Sessions: Send + Sync {
     async fn revocations_after(&self, seq: u64, now: Timestamp) -> Stored<Vec<Revocation>>;
 }
 
+/// A session to be opened.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The session.
+    pub session: Session,
+    /// Whether the subject's other sessions of the same contract end with it.
+    pub replaces: bool,
+    /// How long the longest access token lives: revocations are kept that long.
+    pub horizon: Duration,
+}
+
+impl From<Session> for Opening {
+    /// A session that leaves the subject's others alone.
+    fn from(session: Session) -> Self {
+        Self {
+            session,
+            replaces: false,
+            horizon: Duration::ZERO,
+        }
+    }
+}
+
 /// What became of opening a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opened {
-    /// It is open.
-    Opened,
+    /// It is open; what it replaced was revoked.
+    Opened(Vec<Revocation>),
     /// The account is not active (any more), or gone.
     Refused,
 }
@@ -322,7 +354,7 @@ pub enum Rotated {
 /// What to end.
 #[derive(Clone, Debug)]
 pub struct Revoke {
-    /// One session, or all of an account.
+    /// One session, or all of a subject.
     pub target: RevokeTarget,
     /// Why.
     pub reason: RevokeReason,
@@ -334,8 +366,8 @@ pub struct Revoke {
     pub origin: Origin,
 }
 
-/// One session, or all of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One session, or all of a subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RevokeTarget {
     /// One session, whoever owns it.
     Session(SessionId),
@@ -344,6 +376,13 @@ pub enum RevokeTarget {
     /// Every session of an account; also whatever was issued to it before now, which is why its
     /// cut-off moves even where no session of it lives.
     Account(AccountId),
+    /// Every session that one contract opened for a subject of its callers, whatever its type.
+    Caller {
+        /// The contract.
+        contract: Box<str>,
+        /// The subject's name.
+        name: Box<str>,
+    },
 }
 
 /// Messages on their way out. A message commits with the fact it tells of, and a worker sends it.
@@ -515,9 +554,9 @@ pub struct KeyChange {
 }
 
 /// Everything in one, for an installation whose one store holds it all.
-pub trait Store: Accounts + Sessions + Outbox + Upkeep + KeyStore {}
+pub trait Store: Accounts + Sessions + Outbox + Upkeep + KeyStore + Import {}
 
-impl<T: Accounts + Sessions + Outbox + Upkeep + KeyStore> Store for T {}
+impl<T: Accounts + Sessions + Outbox + Upkeep + KeyStore + Import> Store for T {}
 
 /// What decides whether two nicknames are the same: case and the composition of characters do not.
 #[must_use]

@@ -21,8 +21,28 @@ use crate::{
 pub enum Subject {
     /// One of our accounts.
     Account(AccountId),
-    /// A name of the calling back end's own, for which no account need exist.
-    Caller(Box<str>),
+    /// Somebody whom a trusted caller names, and for whom no account need exist.
+    Caller(CallerSubject),
+}
+
+/// Whom a trusted caller names, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CallerSubject {
+    /// The name.
+    pub name: Box<str>,
+    /// What kind of subject it is.
+    pub kind: Box<str>,
+}
+
+impl CallerSubject {
+    /// Somebody of that name and kind.
+    #[must_use]
+    pub fn new(name: &str, kind: &str) -> Self {
+        Self {
+            name: name.into(),
+            kind: kind.into(),
+        }
+    }
 }
 
 impl Subject {
@@ -32,6 +52,15 @@ impl Subject {
         match self {
             Self::Account(id) => Some(*id),
             Self::Caller(_) => None,
+        }
+    }
+
+    /// The caller's own subject, where it is one.
+    #[must_use]
+    pub const fn caller(&self) -> Option<&CallerSubject> {
+        match self {
+            Self::Account(_) => None,
+            Self::Caller(subject) => Some(subject),
         }
     }
 }
@@ -75,6 +104,14 @@ impl Session {
     #[must_use]
     pub fn refresh_expires_at(&self) -> Timestamp {
         (self.rotated_at + self.idle).min(self.expires_at)
+    }
+
+    /// Whether a token of `generation` counts at `now`: the current one does, and one that was
+    /// replaced within the grace. Changes nothing.
+    #[must_use]
+    pub fn still_counts(&self, generation: u64, now: Timestamp, policy: RotationPolicy) -> bool {
+        let replaced_lately = now.since(self.rotated_at) <= policy.grace;
+        generation >= self.generation || (replaced_lately && generation >= self.burst.before)
     }
 
     /// Whether the session can still be refreshed at `now`.
@@ -196,15 +233,19 @@ impl RevokeReason {
 pub struct RotationPolicy {
     /// How long after a rotation its own client may present the replaced token again.
     pub grace: Duration,
-    /// How many generations must pass between two recoveries.
-    pub recovery_gap: u64,
+    /// How many generations must pass between two recoveries; none is granted where absent.
+    pub recovery_gap: Option<u64>,
+    /// Whether, within the grace, the replaced token is honoured from any client: where a team's
+    /// own services present it for their users, the client says nothing.
+    pub any_client: bool,
 }
 
 impl Default for RotationPolicy {
     fn default() -> Self {
         Self {
             grace: Duration::from_secs(30),
-            recovery_gap: 8,
+            recovery_gap: Some(8),
+            any_client: false,
         }
     }
 }
@@ -345,7 +386,7 @@ fn next_burst(
 /// the same burst. A burst lasts no longer than a grace, so the oldest token it can save was
 /// replaced three graces ago.
 fn was_just_replaced(session: &Session, presented: Presented, policy: RotationPolicy) -> bool {
-    presented.by == session.rotated_by
+    (policy.any_client || presented.by == session.rotated_by)
         && presented.generation >= session.burst.before
         && presented.at.since(session.rotated_at) <= policy.grace
 }
@@ -359,9 +400,12 @@ fn was_just_recovered(session: &Session, presented: Presented, policy: RotationP
 }
 
 fn may_recover(session: &Session, policy: RotationPolicy) -> bool {
-    session.recovered.is_none_or(|last| {
-        session.generation.saturating_sub(last.generation) >= policy.recovery_gap
-    })
+    let Some(gap) = policy.recovery_gap else {
+        return false;
+    };
+    session
+        .recovered
+        .is_none_or(|last| session.generation.saturating_sub(last.generation) >= gap)
 }
 
 #[cfg(test)]

@@ -37,6 +37,10 @@ pub enum Operation {
     ListSessions,
     /// End one of the account's sessions.
     EndSession,
+    /// Open a session for a subject that a trusted caller names.
+    Issue,
+    /// End every session of a subject that a trusted caller names.
+    Revoke,
 }
 
 /// What a request can bring to an operation.
@@ -56,6 +60,12 @@ pub enum Input {
     Keep,
     /// The id of a session.
     SessionId,
+    /// An access token beside the refresh token, for `refresh` to fall back on.
+    AccessToken,
+    /// A trusted caller's own name of whom a session is for.
+    Subject,
+    /// What kind of subject that is, in the caller's own words.
+    SubjectType,
 }
 
 /// How an operation ends, and how a request fails before or beside it.
@@ -116,6 +126,12 @@ pub enum Outcome {
     NotFound,
     /// Nobody is signed in.
     Anonymous,
+    /// No refresh token can be used, and the access token beside it is good.
+    AccessGood,
+    /// No refresh token can be used, nor the access token beside it.
+    AccessBad,
+    /// What is asked for is done for trusted callers alone.
+    UntrustedCaller,
     /// The body is not what its content type says, or a value is of the wrong JSON type.
     BadRequest,
     /// The body is larger than is read.
@@ -167,6 +183,20 @@ pub enum Slot {
     Field,
     /// What is wrong with it, in stable words: `too_short`, `too_long`, `common`, `malformed`.
     Reason,
+    /// What was sent as it, shortened; empty where it must not be shown.
+    Value,
+    /// A trusted caller's own name of whom the session is for, or null.
+    Subject,
+    /// The kind of that subject, or null.
+    SubjectType,
+    /// When the access token was issued, seconds since 1970, a number.
+    IssuedAt,
+    /// When the access token expires, seconds since 1970, a number.
+    ExpiresAt,
+    /// Whether the account has the role `admin`, a boolean.
+    AccountAdmin,
+    /// When the account was last changed, RFC 3339.
+    AccountUpdatedAt,
     /// Seconds to wait, a number.
     RetryAfter,
     /// The account's sessions, a JSON array of objects.
@@ -183,7 +213,7 @@ pub enum Slot {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::SignUp,
         Self::ResendCode,
         Self::VerifyCode,
@@ -196,6 +226,8 @@ impl Operation {
         Self::WhoAmI,
         Self::ListSessions,
         Self::EndSession,
+        Self::Issue,
+        Self::Revoke,
     ];
 
     /// Its name in contracts.
@@ -214,6 +246,8 @@ impl Operation {
             Self::WhoAmI => "who_am_i",
             Self::ListSessions => "list_sessions",
             Self::EndSession => "end_session",
+            Self::Issue => "issue",
+            Self::Revoke => "revoke",
         }
     }
 
@@ -233,6 +267,8 @@ impl Operation {
             Self::WhoAmI => "Say whom the request is from",
             Self::ListSessions => "List the sessions of the account",
             Self::EndSession => "End one session of the account",
+            Self::Issue => "Open a session for whom a trusted caller names",
+            Self::Revoke => "End every session of whom a trusted caller names",
         }
     }
 
@@ -245,6 +281,8 @@ impl Operation {
             Self::VerifyCode => &[Input::Identifier, Input::Code],
             Self::Refresh | Self::CheckToken => &[Input::Token],
             Self::EndSession => &[Input::SessionId],
+            Self::Issue => &[Input::Subject, Input::SubjectType],
+            Self::Revoke => &[Input::Subject],
             Self::LogOut
             | Self::LogOutEverywhere
             | Self::Probe
@@ -260,6 +298,7 @@ impl Operation {
             Self::SignUp => &[Input::Nickname],
             Self::ResendCode => &[Input::Password],
             Self::LogIn => &[Input::Keep],
+            Self::Refresh => &[Input::AccessToken],
             Self::LogOut | Self::Probe => &[Input::Token],
             _ => &[],
         }
@@ -271,6 +310,27 @@ impl Operation {
         matches!(
             self,
             Self::LogOutEverywhere | Self::WhoAmI | Self::ListSessions | Self::EndSession
+        )
+    }
+
+    /// Whether only trusted callers may have it done.
+    #[must_use]
+    pub const fn needs_trust(self) -> bool {
+        matches!(self, Self::Issue | Self::Revoke)
+    }
+
+    /// Whether it makes sense for accounts alone.
+    #[must_use]
+    pub const fn is_about_accounts(self) -> bool {
+        matches!(
+            self,
+            Self::SignUp
+                | Self::ResendCode
+                | Self::VerifyCode
+                | Self::LogIn
+                | Self::LogOutEverywhere
+                | Self::ListSessions
+                | Self::EndSession
         )
     }
 
@@ -342,6 +402,8 @@ impl Operation {
                 O::Unverified,
                 O::Suspended,
                 O::Withdrawn,
+                O::AccessGood,
+                O::AccessBad,
             ],
             Self::CheckToken => &[
                 O::Ok,
@@ -363,6 +425,13 @@ impl Operation {
             Self::Probe => &[O::Ok, O::Anonymous],
             Self::WhoAmI | Self::ListSessions | Self::LogOutEverywhere => &[O::Ok],
             Self::EndSession => &[O::Ok, O::MissingField, O::BlankField, O::NotFound],
+            Self::Issue | Self::Revoke => &[
+                O::Ok,
+                O::MissingField,
+                O::BlankField,
+                O::InvalidField,
+                O::UntrustedCaller,
+            ],
         }
     }
 
@@ -380,12 +449,29 @@ impl Operation {
                 S::AccountActive,
                 S::AccountKakao,
                 S::AccountCreatedAt,
+                S::AccountUpdatedAt,
                 S::AccountLastLogin,
+                S::AccountAdmin,
                 S::SessionId,
                 S::Access,
                 S::Refresh,
                 S::AccessExpiresIn,
                 S::RefreshExpiresIn,
+                S::Subject,
+                S::SubjectType,
+                S::IssuedAt,
+                S::ExpiresAt,
+            ],
+            Self::Issue => &[
+                S::Subject,
+                S::SubjectType,
+                S::SessionId,
+                S::Access,
+                S::Refresh,
+                S::AccessExpiresIn,
+                S::RefreshExpiresIn,
+                S::IssuedAt,
+                S::ExpiresAt,
             ],
             Self::WhoAmI | Self::Probe => &[
                 S::AccountId,
@@ -396,14 +482,21 @@ impl Operation {
                 S::AccountActive,
                 S::AccountKakao,
                 S::AccountCreatedAt,
+                S::AccountUpdatedAt,
                 S::AccountLastLogin,
+                S::AccountAdmin,
                 S::SessionId,
                 S::AccessExpiresIn,
+                S::Subject,
+                S::SubjectType,
+                S::IssuedAt,
+                S::ExpiresAt,
             ],
             Self::ListSessions => &[S::SessionId, S::Sessions],
             Self::LogOut
             | Self::LogOutEverywhere
             | Self::EndSession
+            | Self::Revoke
             | Self::SignUp
             | Self::ResendCode
             | Self::VerifyCode
@@ -414,7 +507,7 @@ impl Operation {
 
 impl Input {
     /// Every input.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Identifier,
         Self::Password,
         Self::Nickname,
@@ -422,6 +515,9 @@ impl Input {
         Self::Token,
         Self::Keep,
         Self::SessionId,
+        Self::AccessToken,
+        Self::Subject,
+        Self::SubjectType,
     ];
 
     /// Its name in contracts.
@@ -435,7 +531,16 @@ impl Input {
             Self::Token => "token",
             Self::Keep => "keep",
             Self::SessionId => "session_id",
+            Self::AccessToken => "access_token",
+            Self::Subject => "subject",
+            Self::SubjectType => "subject_type",
         }
+    }
+
+    /// Whether an answer may show what was sent as it: no secret is ever echoed.
+    #[must_use]
+    pub const fn may_be_shown(self) -> bool {
+        matches!(self, Self::Nickname | Self::Subject | Self::SubjectType)
     }
 }
 
@@ -472,6 +577,9 @@ impl Outcome {
         Self::AccountGone,
         Self::NotFound,
         Self::Anonymous,
+        Self::AccessGood,
+        Self::AccessBad,
+        Self::UntrustedCaller,
         Self::BadRequest,
         Self::TooLarge,
         Self::UnsupportedMediaType,
@@ -537,6 +645,9 @@ impl Outcome {
             Self::AccountGone => "account_gone",
             Self::NotFound => "not_found",
             Self::Anonymous => "anonymous",
+            Self::AccessGood => "access_good",
+            Self::AccessBad => "access_bad",
+            Self::UntrustedCaller => "untrusted_caller",
             Self::BadRequest => "bad_request",
             Self::TooLarge => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -569,7 +680,9 @@ impl Outcome {
     pub const fn slots(self) -> &'static [Slot] {
         match self {
             Self::MissingField | Self::BlankField => &[Slot::Field],
-            Self::InvalidField | Self::WeakPassword => &[Slot::Field, Slot::Reason],
+            Self::InvalidField => &[Slot::Field, Slot::Reason, Slot::Value],
+            Self::WeakPassword => &[Slot::Field, Slot::Reason],
+            Self::AccessGood => &[Slot::Access],
             Self::TooSoon | Self::Throttled | Self::Busy | Self::Unavailable => &[Slot::RetryAfter],
             _ => &[],
         }
@@ -578,7 +691,7 @@ impl Outcome {
 
 impl Slot {
     /// Every slot.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 29] = [
         Self::AccountId,
         Self::AccountIdText,
         Self::AccountEmail,
@@ -595,6 +708,13 @@ impl Slot {
         Self::RefreshExpiresIn,
         Self::Field,
         Self::Reason,
+        Self::Value,
+        Self::Subject,
+        Self::SubjectType,
+        Self::IssuedAt,
+        Self::ExpiresAt,
+        Self::AccountAdmin,
+        Self::AccountUpdatedAt,
         Self::RetryAfter,
         Self::Sessions,
         Self::RequestPath,
@@ -627,6 +747,13 @@ impl Slot {
             Self::RefreshExpiresIn => "refresh.expires_in",
             Self::Field => "field",
             Self::Reason => "reason",
+            Self::Value => "value",
+            Self::Subject => "subject",
+            Self::SubjectType => "subject.type",
+            Self::IssuedAt => "access.issued_at",
+            Self::ExpiresAt => "access.expires_at",
+            Self::AccountAdmin => "account.admin",
+            Self::AccountUpdatedAt => "account.updated_at",
             Self::RetryAfter => "retry_after",
             Self::Sessions => "sessions",
             Self::RequestPath => "request.path",
@@ -648,6 +775,8 @@ impl Slot {
                 | Self::AccountKakao
                 | Self::AccountCreatedAt
                 | Self::AccountLastLogin
+                | Self::AccountAdmin
+                | Self::AccountUpdatedAt
         )
     }
 

@@ -125,6 +125,16 @@ impl Fields {
         }
     }
 
+    /// The JSON value at the end of `keys`, where the body is JSON and has one.
+    pub(crate) fn json(&self, keys: &[Box<str>]) -> Option<&Value> {
+        let Self::Json(members) = self else {
+            return None;
+        };
+        let (first, rest) = keys.split_first()?;
+        rest.iter()
+            .try_fold(members.get(first)?, |value, key| value.get(&**key))
+    }
+
     /// What stands at the end of `keys`. Forms know the last key only.
     pub(crate) fn find<'r>(&'r self, keys: &[Box<str>]) -> Found<'r> {
         match self {

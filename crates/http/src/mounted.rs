@@ -1,8 +1,9 @@
 //! A contract, mounted: its file, what the engine knows of it, its cookies and its counters.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use daemun_contract::{Contract, GuardMode, Route};
+use axum::http::HeaderValue;
+use daemun_contract::{Contract, GuardMode, Route, Source};
 use daemun_engine::{
     Caller, Realm,
     client::Client,
@@ -19,6 +20,8 @@ use crate::{
 
 pub(crate) struct Mounted {
     pub(crate) contract: Contract,
+    /// Its name, as a header says it.
+    pub(crate) name: HeaderValue,
     pub(crate) realm: Arc<Realm>,
     pub(crate) cookies: CookieReader,
     pub(crate) metrics: ContractMetrics,
@@ -65,16 +68,24 @@ impl Mounted {
     pub(crate) fn shown<'r>(
         &'r self,
         places: &Places<'r>,
-    ) -> Result<Option<std::borrow::Cow<'r, str>>, Outcome> {
+    ) -> Result<Option<Cow<'r, str>>, Outcome> {
+        let shown = self.shown_where(places)?;
+        Ok(shown.map(|(token, _)| token))
+    }
+
+    /// The access token a request shows, and where it stood.
+    pub(crate) fn shown_where<'r>(
+        &'r self,
+        places: &Places<'r>,
+    ) -> Result<Option<(Cow<'r, str>, &'r Source)>, Outcome> {
         let Some(guard) = &self.contract.guard else {
             return Ok(None);
         };
-        match places.find(&guard.sources).0 {
-            Found::Absent => Ok(None),
-            Found::Text(text) if text.is_empty() => Ok(None),
-            Found::Text(text) => Ok(Some(text)),
-            Found::BadHeader => Err(Outcome::BadHeader),
-            Found::Flag(_) | Found::WrongType => Err(Outcome::InvalidToken),
+        match places.find_token(&guard.sources) {
+            (Found::Text(text), Some(source)) if !text.is_empty() => Ok(Some((text, source))),
+            (Found::Absent | Found::Text(_), _) => Ok(None),
+            (Found::BadHeader, _) => Err(Outcome::BadHeader),
+            (Found::Flag(_) | Found::WrongType, _) => Err(Outcome::InvalidToken),
         }
     }
 

@@ -90,24 +90,58 @@ pub(crate) enum Found<'r> {
     BadHeader,
 }
 
+/// How much of what was sent an answer shows, in characters.
+const LONGEST_SHOWN: usize = 100;
+
 /// Where inputs are looked for.
 pub(crate) struct Places<'r> {
     pub(crate) head: &'r Head,
     pub(crate) fields: &'r Fields,
     pub(crate) params: &'r [(&'r str, &'r str)],
     pub(crate) cookies: &'r CookieReader,
+    /// Texts that count as nothing where a token stands.
+    pub(crate) absent: &'r [Box<str>],
 }
 
 impl<'r> Places<'r> {
     /// Looks in each source in order; the first where anything stands wins.
     pub(crate) fn find(&self, sources: &'r [Source]) -> (Found<'r>, Option<&'r Source>) {
+        self.find_but(sources, |_| false)
+    }
+
+    /// The same for a token: a text that the contract takes for nothing is none.
+    pub(crate) fn find_token(&self, sources: &'r [Source]) -> (Found<'r>, Option<&'r Source>) {
+        self.find_but(sources, |text| {
+            self.absent.iter().any(|absent| **absent == *text)
+        })
+    }
+
+    fn find_but(
+        &self,
+        sources: &'r [Source],
+        is_nothing: impl Fn(&str) -> bool,
+    ) -> (Found<'r>, Option<&'r Source>) {
         for source in sources {
             match self.look(source) {
                 Found::Absent => {}
+                Found::Text(text) if is_nothing(&text) => {}
                 found => return (found, Some(source)),
             }
         }
         (Found::Absent, None)
+    }
+
+    /// What was sent as an input that may be shown, as JSON, shortened.
+    fn sent_as(&self, plan: &InputPlan) -> String {
+        let bodies = plan.sources.iter().filter_map(|source| match source {
+            Source::Body(keys) if plan.input.may_be_shown() => self.fields.json(keys),
+            _ => None,
+        });
+        let text = bodies.map(|value| value.to_string()).next();
+        text.unwrap_or_default()
+            .chars()
+            .take(LONGEST_SHOWN)
+            .collect()
     }
 
     fn look(&self, source: &'r Source) -> Found<'r> {
@@ -197,7 +231,8 @@ pub(crate) struct Inputs<'r> {
 pub(crate) enum InputFault<'r> {
     Missing(Input, &'r str),
     Blank(Input, &'r str),
-    WrongType,
+    /// Of a JSON type that the input cannot be; with what was sent.
+    WrongType(Input, &'r str, String),
     BadHeader,
 }
 
@@ -209,7 +244,10 @@ impl<'r> Inputs<'r> {
     ) -> Result<Self, InputFault<'r>> {
         let mut inputs = Self::default();
         for plan in plans {
-            let (found, source) = places.find(&plan.sources);
+            let (found, source) = match plan.input {
+                Input::Token | Input::AccessToken => places.find_token(&plan.sources),
+                _ => places.find(&plan.sources),
+            };
             let wire_name = source.map_or(&*plan.wire_name, Source::wire_name);
             match found {
                 Found::Flag(flag) if plan.input == Input::Keep => inputs.keep = flag,
@@ -222,7 +260,10 @@ impl<'r> Inputs<'r> {
                 Found::Text(text) => inputs.put(plan.input, text),
                 Found::Absent if plan.optional => {}
                 Found::Absent => return Err(InputFault::Missing(plan.input, wire_name)),
-                Found::Flag(_) | Found::WrongType => return Err(InputFault::WrongType),
+                Found::Flag(_) | Found::WrongType => {
+                    let sent = places.sent_as(plan);
+                    return Err(InputFault::WrongType(plan.input, wire_name, sent));
+                }
                 Found::BadHeader => return Err(InputFault::BadHeader),
             }
         }

@@ -5,7 +5,10 @@ use bytes::Bytes;
 use daemun_contract::Route;
 use daemun_engine::{
     Caller, Engine,
-    operations::{GuardError, LogIn, LogOut, Principal, ResendCode, SignUp, VerifyCode},
+    operations::{
+        GuardError, Issue, LogIn, LogOut, Principal, Refresh, RefreshError, ResendCode, SignUp,
+        VerifyCode,
+    },
     vocabulary::{Failure, Input, Operation, Outcome},
 };
 
@@ -44,6 +47,7 @@ impl Run<'_> {
             fields: &Fields::None,
             params: self.params,
             cookies,
+            absent: &self.mounted.contract.absent,
         };
         let principal = match self.mounted.guard(self.engine, self.route, &head).await {
             Guarded::Passed(principal) => Some(principal),
@@ -90,6 +94,8 @@ impl Run<'_> {
                 Some(principal) => self.who_am_i(principal).await,
                 None => self.nobody(),
             },
+            Operation::Issue => Box::pin(self.issue(inputs)).await,
+            Operation::Revoke => Box::pin(self.revoke(inputs)).await,
             Operation::ListSessions => match &principal {
                 Some(principal) => Box::pin(self.list_sessions(principal)).await,
                 None => self.nobody(),
@@ -165,20 +171,42 @@ impl Run<'_> {
     }
 
     async fn refresh(&self, inputs: &Inputs<'_>) -> Told {
-        let token = inputs.required(Input::Token);
-        match self
-            .engine
-            .refresh(
-                &self.mounted.realm,
-                &self.caller,
-                token,
-                self.route.needs_account,
-            )
-            .await
-        {
+        let access = inputs.get(Input::AccessToken);
+        let input = Refresh {
+            token: inputs.get(Input::Token),
+            access,
+            with_account: self.route.needs_account,
+        };
+        let realm = &self.mounted.realm;
+        match self.engine.refresh(realm, &self.caller, input).await {
+            Ok(granted) => self.ok_with(&AnswerValues::granted(self.head, &granted)),
+            Err(RefreshError::AccessGood) => {
+                let values = AnswerValues::new(self.head).with_shown(access.unwrap_or_default());
+                self.answer(Outcome::AccessGood, None, &values)
+            }
+            Err(error) => self.failed(&error, (&error).into()),
+        }
+    }
+
+    async fn issue(&self, inputs: &Inputs<'_>) -> Told {
+        let input = Issue {
+            subject: inputs.required(Input::Subject),
+            subject_type: inputs.required(Input::SubjectType),
+        };
+        let realm = &self.mounted.realm;
+        match self.engine.issue(realm, &self.caller, input).await {
             Ok(granted) => self.ok_with(&AnswerValues::granted(self.head, &granted)),
             Err(error) => self.failed(&error, (&error).into()),
         }
+    }
+
+    async fn revoke(&self, inputs: &Inputs<'_>) -> Told {
+        let subject = inputs.required(Input::Subject);
+        self.done(
+            self.engine
+                .revoke_subject(&self.mounted.realm, &self.caller, subject)
+                .await,
+        )
     }
 
     async fn check_token(&self, inputs: &Inputs<'_>) -> Told {
@@ -235,6 +263,9 @@ impl Run<'_> {
     }
 
     async fn who_am_i(&self, principal: &Principal) -> Told {
+        if principal.account().is_none() {
+            return self.ok_with(&AnswerValues::principal(self.head, principal, None));
+        }
         match self.engine.who_am_i(principal).await {
             Ok(account) => self.ok_with(&AnswerValues::principal(
                 self.head,
@@ -278,18 +309,14 @@ impl Run<'_> {
     }
 
     fn ok_with(&self, values: &AnswerValues<'_>) -> Told {
-        let answer = self.route.answer(Outcome::Ok, None);
-        let response = render(
-            answer,
-            self.locale,
-            self.head,
-            values,
-            &self.mounted.cookies,
-        );
-        Told {
-            response,
-            outcome: Outcome::Ok,
-        }
+        self.answer(Outcome::Ok, None, values)
+    }
+
+    fn answer(&self, outcome: Outcome, input: Option<Input>, values: &AnswerValues<'_>) -> Told {
+        let answer = self.route.answer(outcome, input);
+        let cookies = &self.mounted.cookies;
+        let response = render(answer, self.locale, self.head, values, cookies);
+        Told { response, outcome }
     }
 
     fn failed(&self, error: &dyn std::error::Error, failure: Failure) -> Told {
@@ -307,35 +334,29 @@ impl Run<'_> {
     }
 
     fn fail_naming(&self, failure: &Failure, field: &str) -> Told {
-        let answer = self.route.answer(failure.outcome, failure.input);
         let values = AnswerValues::failure(self.head, failure, field);
-        let response = render(
-            answer,
-            self.locale,
-            self.head,
-            &values,
-            &self.mounted.cookies,
-        );
-        Told {
-            response,
-            outcome: failure.outcome,
-        }
+        self.answer(failure.outcome, failure.input, &values)
     }
 
     fn input_fault(&self, fault: &InputFault<'_>) -> Told {
-        let naming = |outcome: Outcome, input: Input, name: &str| {
-            self.fail_naming(
-                &Failure {
-                    input: Some(input),
-                    ..outcome.into()
-                },
-                name,
-            )
+        let naming = |outcome: Outcome, input: Input, name: &str, sent: &str| {
+            let failure = Failure {
+                input: Some(input),
+                ..outcome.into()
+            };
+            let values = AnswerValues::failure(self.head, &failure, name).with_sent(sent);
+            self.answer(outcome, Some(input), &values)
         };
-        match *fault {
-            InputFault::Missing(input, name) => naming(Outcome::MissingField, input, name),
-            InputFault::Blank(input, name) => naming(Outcome::BlankField, input, name),
-            InputFault::WrongType | InputFault::BadHeader => self.tell(Outcome::BadRequest),
+        match fault {
+            InputFault::Missing(input, name) => naming(Outcome::MissingField, *input, name, ""),
+            InputFault::Blank(input, name) => naming(Outcome::BlankField, *input, name, ""),
+            // Where the contract shows what was sent, the field is wrong; elsewhere the body is.
+            InputFault::WrongType(input, name, sent)
+                if self.route.operation.needs_trust() && input.may_be_shown() =>
+            {
+                naming(Outcome::InvalidField, *input, name, sent)
+            }
+            InputFault::WrongType(..) | InputFault::BadHeader => self.tell(Outcome::BadRequest),
         }
     }
 

@@ -7,6 +7,7 @@ use daemun_engine::{
     account::{Account, Status},
     ids::{AccountId, SessionId},
     operations::{Granted, Principal},
+    session::CallerSubject,
     time::Timestamp,
     vocabulary::{Failure, Slot},
 };
@@ -21,6 +22,10 @@ pub(crate) struct AnswerValues<'a> {
     reason: Option<&'static str>,
     retry_after: Option<Duration>,
     sessions: Option<String>,
+    /// An access token the request brought, for the answer that gives it back.
+    shown: Option<&'a str>,
+    /// What was sent as the input at fault.
+    sent: &'a str,
 }
 
 /// Whom an answer speaks of.
@@ -40,6 +45,8 @@ impl<'a> AnswerValues<'a> {
             reason: None,
             retry_after: None,
             sessions: None,
+            shown: None,
+            sent: "",
         }
     }
 
@@ -79,6 +86,36 @@ impl<'a> AnswerValues<'a> {
         self
     }
 
+    /// Gives back the access token the request brought.
+    pub(crate) const fn with_shown(mut self, token: &'a str) -> Self {
+        self.shown = Some(token);
+        self
+    }
+
+    /// Shows what was sent as the input at fault.
+    pub(crate) const fn with_sent(mut self, sent: &'a str) -> Self {
+        self.sent = sent;
+        self
+    }
+
+    /// When the access token was issued.
+    fn access_issued_at(&self) -> Option<Timestamp> {
+        match self.subject {
+            Subject::Nobody => None,
+            Subject::Granted(granted) => Some(granted.access_issued_at),
+            Subject::Principal(principal, _) => Some(principal.issued_at),
+        }
+    }
+
+    /// Whom a trusted caller named.
+    fn caller(&self) -> Option<&CallerSubject> {
+        match self.subject {
+            Subject::Nobody => None,
+            Subject::Granted(granted) => granted.session.subject.caller(),
+            Subject::Principal(principal, _) => principal.subject.caller(),
+        }
+    }
+
     pub(crate) const fn access_expires_at(&self) -> Option<Timestamp> {
         match self.subject {
             Subject::Nobody => None,
@@ -98,7 +135,7 @@ impl<'a> AnswerValues<'a> {
         match self.subject {
             Subject::Nobody => None,
             Subject::Granted(granted) => granted.session.subject.account(),
-            Subject::Principal(principal, _) => principal.account,
+            Subject::Principal(principal, _) => principal.account(),
         }
     }
 
@@ -171,7 +208,23 @@ impl Values for AnswerValues<'_> {
             Slot::SessionId => self
                 .session_id()
                 .map_or(Value::Null, |id| owned(id.to_string())),
-            Slot::Access => self.token(|granted| &granted.access),
+            Slot::Access => match self.shown {
+                Some(token) => text(token),
+                None => self.token(|granted| &granted.access),
+            },
+            Slot::Value => text(self.sent),
+            Slot::Subject => self
+                .caller()
+                .map_or(Value::Null, |caller| text(&caller.name)),
+            Slot::SubjectType => self
+                .caller()
+                .map_or(Value::Null, |caller| text(&caller.kind)),
+            Slot::IssuedAt => seconds_of(self.access_issued_at()),
+            Slot::ExpiresAt => seconds_of(self.access_expires_at()),
+            Slot::AccountAdmin => self.of_account(|account| Some(Value::Bool(account.is_admin()))),
+            Slot::AccountUpdatedAt => {
+                self.of_account(|account| Some(owned(account.updated_at.to_string())))
+            }
             Slot::Refresh => self.token(|granted| &granted.refresh),
             Slot::AccessExpiresIn => self.seconds_until(self.access_expires_at()),
             Slot::RefreshExpiresIn => self.seconds_until(self.refresh_expires_at()),
@@ -205,6 +258,10 @@ fn text(text: &str) -> Value<'_> {
 
 fn owned(text: String) -> Value<'static> {
     Value::Str(Cow::Owned(text))
+}
+
+fn seconds_of(point: Option<Timestamp>) -> Value<'static> {
+    point.map_or(Value::Null, |point| Value::Int(point.unix_seconds()))
 }
 
 /// Whole seconds, rounded up, so that nobody comes back too soon.

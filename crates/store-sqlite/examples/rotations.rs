@@ -19,7 +19,7 @@ use daemun_engine::{
     client::{ClientPrint, Network},
     ids::SessionId,
     ports::{Rotated, Rotation, Sessions},
-    session::{Burst, Presented, RotationPolicy, Session, Subject, Verdict},
+    session::{Burst, CallerSubject, Presented, RotationPolicy, Session, Subject, Verdict},
     time::Timestamp,
 };
 use daemun_store_sqlite::{Options, SqliteStore};
@@ -99,7 +99,7 @@ async fn fill(store: &Arc<SqliteStore>, sessions: u64) -> Result<(), Failure> {
             let store = Arc::clone(store);
             tokio::spawn(async move {
                 for n in (part..sessions).step_by(64) {
-                    store.open_session(session(n)).await?;
+                    store.open_session(session(n).into()).await?;
                 }
                 Ok::<(), Failure>(())
             })
@@ -158,7 +158,7 @@ fn session(n: u64) -> Session {
     }
     Session {
         id: SessionId::new(now, random),
-        subject: Subject::Caller(format!("user {n}").into()),
+        subject: Subject::Caller(CallerSubject::new(&format!("user {n}"), "user")),
         contract: "phone-pair".into(),
         generation: 1,
         rotated_at: now,

@@ -1,7 +1,5 @@
 //! Accounts: making them, finding them, changing their password hash and status.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use daemun_engine::{
     account::{Account, PasswordHash, Status},
@@ -28,7 +26,8 @@ macro_rules! select_account {
     ($rest:literal) => {
         concat!(
             "SELECT id, email, phone, nickname, status, status_since, suspended_until, created_at, \
-             last_login_at, not_before, linked, password_hash FROM accounts ",
+             last_login_at, not_before, linked, password_hash, updated_at, roles, profile \
+             FROM accounts ",
             $rest
         )
     };
@@ -78,11 +77,7 @@ impl Accounts for SqliteStore {
     }
 
     async fn account(&self, id: AccountId) -> Stored<Option<Account>> {
-        self.read(move |connection| {
-            let sql = select_account!("WHERE id = ?1");
-            one(connection, "accounts", sql, [id.0], account)
-        })
-        .await
+        self.read(move |connection| by_id(connection, id)).await
     }
 
     async fn accounts(&self, after: Option<AccountId>, limit: u32) -> Stored<Vec<Account>> {
@@ -151,8 +146,9 @@ fn insert(tx: &Tx<'_>, new: &NewAccount, nickname_key: Option<&str>) -> Result<A
     execute(
         tx.connection,
         "INSERT INTO accounts (email, email_key, phone, phone_key, nickname, nickname_key,
-                               password_hash, status, status_since, suspended_until, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                               password_hash, status, status_since, suspended_until, created_at,
+                               updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
         params![
             email.map(|(text, _)| text),
             email.map(|(_, key)| key),
@@ -310,6 +306,12 @@ fn by_identifier(
     })
 }
 
+/// The account of that id.
+pub(crate) fn by_id(connection: &Connection, id: AccountId) -> Result<Option<Account>, Fault> {
+    let sql = select_account!("WHERE id = ?1");
+    one(connection, "accounts", sql, [id.0], account)
+}
+
 fn account(row: &Columns<'_>) -> Result<Account, Fault> {
     let email: Option<Box<str>> = row.get(1)?;
     let phone: Option<Box<str>> = row.get(2)?;
@@ -322,16 +324,19 @@ fn account(row: &Columns<'_>) -> Result<Account, Fault> {
         created_at: row.time(7)?,
         last_login_at: row.maybe_time(8)?,
         not_before: row.maybe_time(9)?,
-        linked: row.parsed(10, |json: Box<str>| links(&json))?,
+        linked: row.parsed(10, |json: Box<str>| from_json(&json))?,
+        updated_at: row.time(12)?,
+        roles: row.parsed(13, |json: Box<str>| from_json(&json))?,
+        profile: row.parsed(14, |json: Box<str>| from_json(&json))?,
     })
 }
 
-fn links(json: &str) -> Option<BTreeMap<Box<str>, Box<str>>> {
+fn from_json<T: serde::de::DeserializeOwned>(json: &str) -> Option<T> {
     serde_json::from_str(json).ok()
 }
 
 /// Reads `status, status_since, suspended_until`, the first of them at `at`.
-fn read_status(row: &Columns<'_>, at: usize) -> Result<Status, Fault> {
+pub(crate) fn read_status(row: &Columns<'_>, at: usize) -> Result<Status, Fault> {
     let name: Box<str> = row.get(at)?;
     let since = || row.time(at + 1);
     match &*name {
@@ -346,7 +351,7 @@ fn read_status(row: &Columns<'_>, at: usize) -> Result<Status, Fault> {
     }
 }
 
-fn status_times(status: Status) -> (Option<i64>, Option<i64>) {
+pub(crate) fn status_times(status: Status) -> (Option<i64>, Option<i64>) {
     match status {
         Status::Unverified => (None, None),
         Status::Active { since } | Status::Withdrawn { since } => (Some(since.unix_micros()), None),

@@ -8,7 +8,7 @@
 //!
 //! What the operations mean is the engine's to say: this room calls its pure judgements inside the
 //! transaction and writes what they decided, guarded by the write itself. `accounts`, `codes`,
-//! `sessions`, `revocations`, `outbox`, `keys` and `upkeep` are the ports, one table or two each;
+//! `sessions`, `revocations`, `outbox`, `keys`, `import` and `upkeep` are the ports, one table or two each;
 //! `rows` turns rows into the engine's types, or into an error that names the row that cannot be.
 //!
 //! Another process may open the same file at the same time, as the command line does beside a
@@ -18,6 +18,8 @@ mod accounts;
 mod checkpoint;
 mod codes;
 mod connection;
+mod foreign;
+mod import;
 mod keys;
 mod outbox;
 mod readers;

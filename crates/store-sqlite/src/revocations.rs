@@ -7,7 +7,7 @@ use daemun_engine::{
     ids::{AccountId, SessionId},
     ports::{Origin, Revoke, RevokeTarget},
     revocation::{Revocation, RevokedThing},
-    session::RevokeReason,
+    session::{RevokeReason, Session},
     time::Timestamp,
 };
 use rusqlite::{Connection, params};
@@ -34,10 +34,14 @@ pub(crate) fn revoke(tx: &Tx<'_>, revoke: &Revoke) -> Result<Vec<Revocation>, Fa
         horizon: revoke.horizon,
         origin: &revoke.origin,
     };
-    match revoke.target {
-        RevokeTarget::Session(id) => end_session(tx, id, None, &ending),
-        RevokeTarget::SessionOf(account, id) => end_session(tx, id, Some(account), &ending),
-        RevokeTarget::Account(account) => end_account(tx, account, true, &ending),
+    match &revoke.target {
+        RevokeTarget::Session(id) => end_session(tx, *id, None, &ending),
+        RevokeTarget::SessionOf(account, id) => end_session(tx, *id, Some(*account), &ending),
+        RevokeTarget::Account(account) => end_account(tx, *account, true, &ending),
+        RevokeTarget::Caller { contract, name } => {
+            let live = sessions::live_of_caller(tx.connection, contract, name, ending.now)?;
+            end_all(tx, live, &ending)
+        }
     }
 }
 
@@ -55,10 +59,22 @@ fn end_session(
     if is_anothers || !session.is_live(ending.now) {
         return Ok(Vec::new());
     }
-    sessions::write_revoked(tx, n, ending.now, ending.reason)?;
-    let revocation = ending.log(tx, RevokedThing::Session(id))?;
-    ending.record(tx, AuditKind::SessionRevoked, account, Some(id))?;
-    Ok(vec![revocation])
+    end_all(tx, [(n, session)], ending)
+}
+
+/// Ends living sessions, one by one.
+pub(crate) fn end_all(
+    tx: &Tx<'_>,
+    sessions: impl IntoIterator<Item = (i64, Session)>,
+    ending: &Ending<'_>,
+) -> Result<Vec<Revocation>, Fault> {
+    let end = |(n, session): (i64, Session)| {
+        sessions::write_revoked(tx, n, ending.now, ending.reason)?;
+        let account = session.subject.account();
+        ending.record(tx, AuditKind::SessionRevoked, account, Some(session.id))?;
+        ending.log(tx, RevokedThing::Session(session.id))
+    };
+    sessions.into_iter().map(end).collect()
 }
 
 /// Ends every session of an account, and whatever else was issued to it before now. Where it has

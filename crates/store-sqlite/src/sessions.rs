@@ -6,16 +6,20 @@ use async_trait::async_trait;
 use daemun_engine::{
     audit::{AuditEvent, AuditKind},
     client::ClientPrint,
+    foreign::{Adopted, Adoption, ForeignId, ForeignState},
     ids::{AccountId, SessionId},
-    ports::{Opened, Revoke, Rotated, Rotation, Sessions, Stored},
+    ports::{Opened, Opening, Origin, Revoke, Rotated, Rotation, Sessions, Stored},
     revocation::{Revocation, RevokedThing},
-    session::{Burst, Recovery, RevokeReason, Revoked, Session, Subject, Verdict, decide},
+    session::{
+        Burst, CallerSubject, Recovery, RevokeReason, Revoked, Session, Subject, Verdict, decide,
+    },
     time::Timestamp,
 };
 use rusqlite::{Connection, params};
 
 use crate::{
-    SqliteStore, accounts, revocations,
+    SqliteStore, accounts, foreign,
+    revocations::{self, Ending},
     rows::{Columns, Fault, execute, many, micros, one},
     upkeep,
     writer::{Guard, Tx},
@@ -27,8 +31,8 @@ macro_rules! select_session {
         concat!(
             "SELECT n, id, account, caller, contract, generation, rotated_at, rotated_by, \
              burst_from, burst_at, burst_before, recovered, recovered_at, recovered_by, \
-             created_at, idle, expires_at, revoked_at, revoke_reason, user_agent, network \
-             FROM sessions ",
+             created_at, idle, expires_at, revoked_at, revoke_reason, user_agent, network, \
+             caller_type FROM sessions ",
             $rest
         )
     };
@@ -36,8 +40,23 @@ macro_rules! select_session {
 
 #[async_trait]
 impl Sessions for SqliteStore {
-    async fn open_session(&self, session: Session) -> Stored<Opened> {
-        self.write(Guard::Savepoint, move |tx| open(tx, &session))
+    async fn open_session(&self, opening: Opening) -> Stored<Opened> {
+        self.write(Guard::Savepoint, move |tx| open(tx, &opening))
+            .await
+    }
+
+    async fn adopt(&self, adoption: Adoption) -> Stored<Adopted> {
+        self.write(Guard::Savepoint, move |tx| foreign::adopt(tx, adoption))
+            .await
+    }
+
+    async fn foreign_token(
+        &self,
+        contract: &str,
+        token: ForeignId,
+    ) -> Stored<Option<ForeignState>> {
+        let contract = contract.to_owned();
+        self.read(move |connection| foreign::state(connection, &contract, token))
             .await
     }
 
@@ -84,7 +103,8 @@ impl Sessions for SqliteStore {
     }
 }
 
-fn open(tx: &Tx<'_>, session: &Session) -> Result<Opened, Fault> {
+fn open(tx: &Tx<'_>, opening: &Opening) -> Result<Opened, Fault> {
+    let session = &opening.session;
     let now = session.created_at;
     if let Some(id) = session.subject.account() {
         match accounts::status(tx.connection, id)? {
@@ -96,37 +116,77 @@ fn open(tx: &Tx<'_>, session: &Session) -> Result<Opened, Fault> {
             _ => return Ok(Opened::Refused),
         };
     }
+    let replaced = if opening.replaces {
+        replace_others(tx, session, opening.horizon)?
+    } else {
+        Vec::new()
+    };
+    let kind = match session.subject {
+        Subject::Account(_) => AuditKind::LoggedIn,
+        Subject::Caller(_) => AuditKind::SessionIssued,
+    };
+    begin(tx, session, kind)?;
+    Ok(Opened::Opened(replaced))
+}
+
+/// Ends the subject's other sessions of the same contract.
+pub(crate) fn replace_others(
+    tx: &Tx<'_>,
+    session: &Session,
+    horizon: Duration,
+) -> Result<Vec<Revocation>, Fault> {
+    let origin = Origin {
+        contract: session.contract.clone(),
+        network: Some(session.network.clone()),
+    };
+    let ending = Ending {
+        reason: RevokeReason::Replaced,
+        now: session.created_at,
+        horizon,
+        origin: &origin,
+    };
+    let others = match &session.subject {
+        Subject::Account(id) => live_of(tx.connection, *id, ending.now)?,
+        Subject::Caller(caller) => {
+            live_of_caller(tx.connection, &session.contract, &caller.name, ending.now)?
+        }
+    };
+    let others = others
+        .into_iter()
+        .filter(|(_, other)| other.contract == session.contract);
+    revocations::end_all(tx, others, &ending)
+}
+
+/// Puts a session into the table, and its beginning into the trail.
+pub(crate) fn begin(tx: &Tx<'_>, session: &Session, kind: AuditKind) -> Result<(), Fault> {
     insert(tx, session)?;
     let event = AuditEvent {
-        at: now,
-        kind: AuditKind::LoggedIn,
+        at: session.created_at,
+        kind,
         contract: session.contract.clone(),
         account: session.subject.account(),
         session: Some(session.id),
         network: Some(session.network.clone()),
         detail: None,
     };
-    upkeep::record(tx.connection, &event)?;
-    Ok(Opened::Opened)
+    upkeep::record(tx.connection, &event)
 }
 
 fn insert(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
-    let (account, caller) = match &session.subject {
-        Subject::Account(id) => (Some(id.0), None),
-        Subject::Caller(name) => (None, Some(name)),
-    };
+    let account = session.subject.account().map(|id| id.0);
+    let caller = session.subject.caller();
     execute(
         tx.connection,
         "INSERT INTO sessions (id, account, caller, contract, generation, rotated_at, rotated_by,
                                burst_from, burst_at, burst_before, recovered, recovered_at,
                                recovered_by, created_at, idle, expires_at, revoked_at,
-                               revoke_reason, user_agent, network)
+                               revoke_reason, user_agent, network, caller_type)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-                 ?19, ?20)",
+                 ?19, ?20, ?21)",
         params![
             session.id.as_bytes(),
             account,
-            caller,
+            caller.map(|caller| &caller.name),
             session.contract,
             session.generation.cast_signed(),
             session.rotated_at.unix_micros(),
@@ -144,6 +204,7 @@ fn insert(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
             session.revoked.map(|revoked| revoked.reason.name()),
             session.user_agent,
             session.network,
+            caller.map(|caller| &caller.kind),
         ],
     )
     .map(drop)
@@ -151,7 +212,7 @@ fn insert(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
 
 /// One look and, as a rule, one statement that writes one page: no savepoint is needed, since
 /// SQLite undoes a single statement by itself. The rare verdicts that write more bring their own.
-fn rotate(tx: &Tx<'_>, rotation: &Rotation) -> Result<Rotated, Fault> {
+pub(crate) fn rotate(tx: &Tx<'_>, rotation: &Rotation) -> Result<Rotated, Fault> {
     let Some((n, mut session)) = by_id(tx.connection, rotation.session)? else {
         return Ok(Rotated::Unknown);
     };
@@ -294,6 +355,22 @@ pub(crate) fn live_of(
     Ok(all)
 }
 
+/// The sessions of a caller's subject that are not over, with their row numbers.
+pub(crate) fn live_of_caller(
+    connection: &Connection,
+    contract: &str,
+    name: &str,
+    now: Timestamp,
+) -> Result<Vec<(i64, Session)>, Fault> {
+    let sql =
+        select_session!("WHERE contract = ?1 AND caller = ?2 AND revoked_at IS NULL ORDER BY id");
+    let mut all = many(connection, "sessions", sql, [contract, name], |row| {
+        Ok((row.get(0)?, session(row)?))
+    })?;
+    all.retain(|(_, session)| session.is_live(now));
+    Ok(all)
+}
+
 fn session(row: &Columns<'_>) -> Result<Session, Fault> {
     Ok(Session {
         id: row.parsed(1, |bytes: [u8; 16]| SessionId::from_slice(&bytes))?,
@@ -339,7 +416,10 @@ fn subject(row: &Columns<'_>) -> Result<Subject, Fault> {
     let account: Option<i64> = row.get(2)?;
     match account {
         Some(id) => Ok(Subject::Account(AccountId(id))),
-        None => row.get(3).map(Subject::Caller),
+        None => Ok(Subject::Caller(CallerSubject {
+            name: row.get(3)?,
+            kind: row.get::<Option<Box<str>>>(21)?.unwrap_or_default(),
+        })),
     }
 }
 

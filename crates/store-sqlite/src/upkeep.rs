@@ -192,8 +192,13 @@ fn purge_sessions(tx: &Tx<'_>, dead: &[i64], before: Timestamp) -> Result<usize,
 }
 
 /// What else is swept: a statement that deletes up to `?2` rows that were over before `?1`.
-fn sweeps(now: Timestamp, keep: &Retention) -> [(&'static str, Timestamp); 6] {
+fn sweeps(now: Timestamp, keep: &Retention) -> [(&'static str, Timestamp); 7] {
     [
+        (
+            "DELETE FROM foreign_tokens WHERE (contract, token) IN
+                 (SELECT contract, token FROM foreign_tokens WHERE expires_at < ?1 LIMIT ?2)",
+            now,
+        ),
         (
             "DELETE FROM codes WHERE (account, purpose, target) IN
                  (SELECT account, purpose, target FROM codes WHERE expires_at < ?1 LIMIT ?2)",
@@ -224,7 +229,9 @@ fn sweeps(now: Timestamp, keep: &Retention) -> [(&'static str, Timestamp); 6] {
         (
             "DELETE FROM accounts WHERE id IN
                  (SELECT id FROM accounts
-                   WHERE status = 'unverified' AND created_at < ?1 LIMIT ?2)",
+                   WHERE status = 'unverified' AND created_at < ?1
+                     AND NOT EXISTS (SELECT 1 FROM imported WHERE account = accounts.id)
+                   LIMIT ?2)",
             now - keep.unverified,
         ),
     ]

@@ -56,6 +56,11 @@ impl<'f> Entry<'f> {
         self.fault(what, format!("{} = {write}", self.key));
     }
 
+    /// Whether it is `true`, without a word about it where it is something else.
+    pub(crate) fn is_true(&self) -> bool {
+        self.item.as_bool() == Some(true)
+    }
+
     pub(crate) fn is_text(&self) -> bool {
         self.item.is_str()
     }

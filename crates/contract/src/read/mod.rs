@@ -85,6 +85,7 @@ fn read(root: Fields<'_>) -> Contract {
     let sessions = sections::sessions(&root);
     let codes = sections::codes(&root, accounts.identifiers);
     let tokens = tokens::tokens(&root);
+    let (callers, caller_switches) = sections::callers(&root);
     let (cookies, open_cookies) = cookies::cookies(&root);
     let material = Material {
         words: Words::read(&root, &head.locales),
@@ -106,13 +107,23 @@ fn read(root: Fields<'_>) -> Contract {
         sessions,
         codes,
         tokens: tokens.profile.clone(),
+        confirm_address: true,
     };
     let contract = Contract {
         name: head.name.into(),
         summary: head.summary.into(),
         file: root.file.name().into(),
         locales: head.locales,
-        switches: switches(root.file, &policy, &accounts, &tokens, &open_cookies),
+        absent: head.absent,
+        callers,
+        switches: switches(
+            root.file,
+            &policy,
+            &accounts,
+            &tokens,
+            &open_cookies,
+            &caller_switches,
+        ),
         policy,
         guard: guard.map(|section| section.guard),
         cookies: material.cookies,
@@ -122,6 +133,7 @@ fn read(root: Fields<'_>) -> Contract {
     check_cookie_ages(root.file, &contract, &tokens);
     check_keep(root.file, &contract, &routes);
     check_concealment(root.file, &contract, &routes);
+    check_subjects(root.file, &contract, &routes);
     root.finish();
     Contract {
         routes: routes.into_iter().map(|placed| placed.route).collect(),
@@ -171,6 +183,34 @@ fn check_keep(file: &File<'_>, contract: &Contract, routes: &[Placed]) {
             "this route takes `keep`, and nothing says for how long",
             "keep = \"30d\" in [sessions]",
         );
+    }
+}
+
+/// A contract is about accounts, or about subjects that callers name.
+fn check_subjects(file: &File<'_>, contract: &Contract, routes: &[Placed]) {
+    let for_callers = contract.policy.serves_callers();
+    for placed in routes {
+        let operation = placed.route.operation;
+        if operation.needs_trust() && !for_callers {
+            file.fault(
+                placed.at,
+                format!(
+                    "{} is about subjects that callers name, and no claim says them",
+                    operation.name()
+                ),
+                "sub = \"{{subject}}\" among the claims",
+            );
+        }
+        if operation.is_about_accounts() && for_callers {
+            file.fault(
+                placed.at,
+                format!(
+                    "{} is about accounts, and the tokens are of subjects that callers name",
+                    operation.name()
+                ),
+                "sub = \"{{account.id_text}}\" among the claims, or a contract of its own",
+            );
+        }
     }
 }
 
@@ -228,6 +268,7 @@ fn switches(
     accounts: &AccountRules,
     tokens: &Tokens,
     open_cookies: &[usize],
+    caller_switches: &[(&'static str, usize)],
 ) -> Vec<Switch> {
     let mut switches = Vec::new();
     let mut on = |name: &str, at: usize, meaning: &str| {
@@ -257,6 +298,27 @@ fn switches(
             at,
             "whoever has the team's secret can mint access tokens for anybody; turn it off when the former back end is gone",
         );
+    }
+    if let Some(at) = tokens.personal_at {
+        on(
+            "personal_claims = true",
+            at,
+            "whoever holds or logs a token can read the account's e-mail address in it",
+        );
+    }
+    for (name, at) in caller_switches {
+        match *name {
+            "open" => on(
+                "open = true",
+                *at,
+                "anybody who reaches this server can mint tokens for anybody and log anybody out",
+            ),
+            _ => on(
+                "loopback = \"always\"",
+                *at,
+                "every program of this machine can mint tokens for anybody; a proxy on it must not pass these routes on",
+            ),
+        }
     }
     for at in open_cookies {
         on(

@@ -67,7 +67,10 @@ impl Who<'_> {
             let takes = |input| plans.iter().any(|plan: &InputPlan| plan.input == input);
             outcomes.retain(|outcome| match (operation, outcome) {
                 (_, Outcome::MissingField | Outcome::BlankField) => {
-                    plans.iter().any(|plan| !plan.optional)
+                    plans.iter().any(|plan| can_be_missed(plan, plans))
+                }
+                (Operation::Refresh, Outcome::AccessGood | Outcome::AccessBad) => {
+                    takes(Input::AccessToken)
                 }
                 (_, Outcome::NicknameTaken) => takes(Input::Nickname),
                 (Operation::ResendCode, Outcome::WrongPassword) => takes(Input::Password),
@@ -99,8 +102,11 @@ impl Who<'_> {
             return Vec::new();
         };
         let at_fault = |plan: &&InputPlan| match outcome {
-            Outcome::MissingField | Outcome::BlankField => !plan.optional,
-            Outcome::InvalidField => matches!(plan.input, Input::Identifier | Input::Nickname),
+            Outcome::MissingField | Outcome::BlankField => can_be_missed(plan, plans),
+            Outcome::InvalidField => matches!(
+                plan.input,
+                Input::Identifier | Input::Nickname | Input::Subject | Input::SubjectType
+            ),
             Outcome::WeakPassword => plan.input == Input::Password,
             _ => false,
         };
@@ -283,6 +289,13 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// Whether a request without it can end in `missing_field`: the refresh token's absence does too
+/// where the route would fall back on an access token and there is none either.
+fn can_be_missed(plan: &InputPlan, plans: &[InputPlan]) -> bool {
+    let falls_back = plans.iter().any(|plan| plan.input == Input::AccessToken);
+    !plan.optional || (plan.input == Input::Token && falls_back)
 }
 
 fn any(drafts: &Drafts) -> Option<&Draft> {

@@ -10,7 +10,10 @@ use daemun_engine::{
     session::RotationPolicy,
 };
 
-use crate::read::{entry::Entry, file::Fields};
+use crate::{
+    contract::{Callers, Loopback},
+    read::{entry::Entry, file::Fields},
+};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -19,6 +22,8 @@ pub(crate) struct Head {
     pub(crate) name: String,
     pub(crate) summary: String,
     pub(crate) locales: Vec<Locale>,
+    /// Texts that count as nothing where a token stands.
+    pub(crate) absent: Vec<Box<str>>,
 }
 
 pub(crate) fn head(root: &Fields<'_>) -> Head {
@@ -26,6 +31,7 @@ pub(crate) fn head(root: &Fields<'_>) -> Head {
         name: String::new(),
         summary: String::new(),
         locales: Vec::new(),
+        absent: Vec::new(),
     };
     let Some(fields) = root
         .need("contract", "[contract] with a name and locales")
@@ -42,6 +48,9 @@ pub(crate) fn head(root: &Fields<'_>) -> Head {
     }
     if let Some(entry) = fields.need("locales", "locales = [\"ko\"]") {
         head.locales = locales(&entry);
+    }
+    if let Some(entry) = fields.get("absent") {
+        head.absent = entry.texts().into_iter().map(Box::from).collect();
     }
     if head.locales.is_empty() {
         head.locales.push(Locale::En);
@@ -167,6 +176,7 @@ pub(crate) fn sessions(root: &Fields<'_>) -> SessionPolicy {
     let mut policy = SessionPolicy {
         absolute: 90 * DAY,
         keep: None,
+        one_per_subject: false,
         rotation: RotationPolicy::default(),
     };
     let Some(fields) = section(root, "sessions") else {
@@ -181,11 +191,48 @@ pub(crate) fn sessions(root: &Fields<'_>) -> SessionPolicy {
         policy.rotation.grace = grace;
     }
     let gap = fields.get("recovery_gap");
-    if let Some(gap) = gap.and_then(|entry| entry.number(1..1_000)) {
-        policy.rotation.recovery_gap = u64::from(gap);
+    if let Some(gap) = gap.and_then(|entry| entry.number(0..1_000)) {
+        policy.rotation.recovery_gap = (gap > 0).then_some(u64::from(gap));
+    }
+    let any_client = fields.get("any_client");
+    if let Some(any_client) = any_client.and_then(|entry| entry.boolean()) {
+        policy.rotation.any_client = any_client;
+    }
+    let counts = [("one", true), ("many", false)];
+    let per_subject = fields.get("per_subject");
+    if let Some(one) = per_subject.and_then(|entry| entry.word(&counts)) {
+        policy.one_per_subject = one;
     }
     fields.finish();
     policy
+}
+
+/// `[callers]`: who is trusted to name subjects. The switches that are on, and where.
+pub(crate) fn callers(root: &Fields<'_>) -> (Callers, Vec<(&'static str, usize)>) {
+    let mut callers = Callers::default();
+    let mut switches = Vec::new();
+    let Some(fields) = section(root, "callers") else {
+        return (callers, switches);
+    };
+    let when = [
+        ("in_dev", Loopback::InDev),
+        ("always", Loopback::Always),
+        ("never", Loopback::Never),
+    ];
+    if let Some(entry) = fields.get("loopback") {
+        callers.loopback = entry.word(&when).unwrap_or_default();
+        if callers.loopback == Loopback::Always {
+            switches.push(("loopback", entry.at));
+        }
+    }
+    if let Some(entry) = fields.get("open") {
+        callers.open = entry.boolean().unwrap_or(false);
+        if callers.open {
+            switches.push(("open", entry.at));
+        }
+    }
+    fields.finish();
+    (callers, switches)
 }
 
 /// `[codes]`. A code that goes out by mail is looked for later than one that goes out by text

@@ -33,6 +33,11 @@ pub(crate) fn inputs(fields: &Fields<'_>, place: &Place<'_>) -> Vec<InputPlan> {
     for entry in table.map_or_else(Vec::new, |table| table.all()) {
         plans.extend(plan(&entry, place));
     }
+    // A refresh that can fall back on the access token can do without a refresh token.
+    if plans.iter().any(|plan| plan.input == Input::AccessToken) {
+        let tokens = plans.iter_mut().filter(|plan| plan.input == Input::Token);
+        tokens.for_each(|plan| plan.optional = true);
+    }
     required(fields, place, &mut plans);
     for input in place.operation.required_inputs() {
         if !plans.iter().any(|plan| plan.input == *input) {
@@ -163,14 +168,20 @@ fn check(entry: &Entry<'_>, input: Input, source: &Source, place: &Place<'_>) {
             "a GET has no body to take anything from",
             "another method, or another place",
         ),
-        Source::Query(_) if matches!(input, Input::Token | Input::Password | Input::Code) => entry
-            .fault(
+        Source::Query(_)
+            if matches!(
+                input,
+                Input::Token | Input::AccessToken | Input::Password | Input::Code
+            ) =>
+        {
+            entry.fault(
                 format!(
                     "a {} in the query ends up in logs and histories",
                     input.name()
                 ),
                 format!("\"body.{}\"", input.name()),
-            ),
+            )
+        }
         Source::Path(name) => {
             for path in &place.paths {
                 if !path.params().any(|param| param == &**name) {

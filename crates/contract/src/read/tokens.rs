@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use daemun_engine::{
-    policy::{ClaimSource, KeyName, TokenProfile, TokenSpec},
+    policy::{ClaimSource, Foreign, KeyName, TokenProfile, TokenSpec},
     vocabulary::Algorithm,
 };
 use serde_json::Value;
@@ -24,7 +24,7 @@ const ALGORITHMS: [(&str, Algorithm); 4] = [
 ];
 
 /// The values a claim can have besides literals.
-pub(crate) const CLAIM_VALUES: [(&str, &str, ClaimSource); 7] = [
+pub(crate) const CLAIM_VALUES: [(&str, &str, ClaimSource); 10] = [
     (
         "exp",
         "when it expires, in seconds since 1970",
@@ -48,10 +48,25 @@ pub(crate) const CLAIM_VALUES: [(&str, &str, ClaimSource); 7] = [
     ),
     ("issuer", "the URL of this daemun", ClaimSource::Issuer),
     ("session.id", "the session's id", ClaimSource::SessionId),
+    (
+        "account.email",
+        "the account's e-mail address, where `personal_claims` is on",
+        ClaimSource::AccountEmail,
+    ),
+    (
+        "subject",
+        "whom a trusted caller named",
+        ClaimSource::Subject,
+    ),
+    (
+        "subject.type",
+        "the kind of subject it named",
+        ClaimSource::SubjectType,
+    ),
 ];
 
 /// The claims daemun adds itself.
-const OWN: [&str; 3] = ["sid", "gen", "ctr"];
+const OWN: [&str; 4] = ["sid", "gen", "ctr", "acc"];
 
 /// What `[tokens]` says, and where.
 pub(crate) struct Tokens {
@@ -60,12 +75,15 @@ pub(crate) struct Tokens {
     pub(crate) refresh_lifetime_at: usize,
     /// Where foreign tokens are switched on.
     pub(crate) foreign_at: Option<usize>,
+    /// Where personal claims are switched on.
+    pub(crate) personal_at: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Access,
     Refresh,
+    Sliding,
 }
 
 impl Kind {
@@ -73,6 +91,7 @@ impl Kind {
         match self {
             Self::Access => "access",
             Self::Refresh => "refresh",
+            Self::Sliding => "sliding",
         }
     }
 
@@ -80,6 +99,7 @@ impl Kind {
         Duration::from_secs(match self {
             Self::Access => 300,
             Self::Refresh => 14 * 86_400,
+            Self::Sliding => 7_200,
         })
     }
 }
@@ -89,25 +109,64 @@ pub(crate) fn tokens(root: &Fields<'_>) -> Tokens {
     let shared = root
         .need("tokens", hint)
         .and_then(|entry| entry.table("[tokens]"));
-    let access = Spec::read(shared.as_ref(), Kind::Access);
-    let refresh = Spec::read(shared.as_ref(), Kind::Refresh);
+    let sliding = shared
+        .as_ref()
+        .is_some_and(|shared| shared.get("sliding").is_some());
+    let (access, refresh) = if sliding {
+        let one = Spec::read(shared.as_ref(), Kind::Sliding);
+        (one.clone(), one)
+    } else {
+        (
+            Spec::read(shared.as_ref(), Kind::Access),
+            Spec::read(shared.as_ref(), Kind::Refresh),
+        )
+    };
+    let foreign_at = access.foreign_at.or(refresh.foreign_at);
+    let profile = TokenProfile {
+        access: access.spec,
+        refresh: refresh.spec,
+        sliding,
+    };
+    let mut personal_at = None;
     if let Some(shared) = shared {
-        if let Some(at) = access.foreign_at {
-            tell_kinds_apart(&shared, at, &access.spec, &refresh.spec);
+        if let Some(at) = foreign_at {
+            tell_kinds_apart(&shared, at, &profile);
         }
+        personal_at = personal(&shared, &profile);
         shared.finish();
     }
     Tokens {
-        profile: TokenProfile {
-            access: access.spec,
-            refresh: refresh.spec,
-        },
+        profile,
         access_lifetime_at: access.lifetime_at,
         refresh_lifetime_at: refresh.lifetime_at,
-        foreign_at: access.foreign_at,
+        foreign_at,
+        personal_at,
     }
 }
 
+/// `personal_claims`, and whether anything needs it.
+fn personal(shared: &Fields<'_>, profile: &TokenProfile) -> Option<usize> {
+    let entry = shared.get("personal_claims");
+    let on = entry.as_ref().and_then(Entry::boolean).unwrap_or(false);
+    let specs = [&profile.access, &profile.refresh];
+    let says_email = specs.iter().any(|spec| {
+        let mut claims = spec.claims.iter();
+        claims.any(|(_, source)| *source == ClaimSource::AccountEmail)
+    });
+    match entry {
+        Some(entry) if on && !says_email => {
+            entry.fault(
+                "no claim is personal, so there is nothing to switch on",
+                "nothing, or personal_claims = false",
+            );
+            None
+        }
+        Some(entry) => on.then_some(entry.at),
+        None => None,
+    }
+}
+
+#[derive(Clone)]
 struct Spec {
     spec: TokenSpec,
     lifetime_at: usize,
@@ -130,7 +189,7 @@ impl Spec {
             .and_then(|entry| entry.word(&KEYS))
             .unwrap_or(match kind {
                 Kind::Access => KeyName::Signing,
-                Kind::Refresh => KeyName::Internal,
+                Kind::Refresh | Kind::Sliding => KeyName::Internal,
             });
         let algorithm = get("algorithm").map_or(default_algorithm(key), |entry| {
             algorithm(&entry, key).unwrap_or(default_algorithm(key))
@@ -144,11 +203,14 @@ impl Spec {
         let lifetime_entry = fields.get("lifetime");
         let lifetime_at = lifetime_entry.as_ref().map_or(fields.at, |entry| entry.at);
         let lifetime = lifetime_entry.and_then(|entry| entry.duration(1));
-        let foreign_at = accept_foreign(&fields, kind, key);
+        let (foreign, foreign_at) = accept_foreign(&fields, kind, key);
+        let personal = shared
+            .get("personal_claims")
+            .is_some_and(|entry| entry.is_true());
         let claims = fields
             .need("claims", CLAIMS_HINT)
             .and_then(|entry| entry.table(format!("[tokens.{}.claims]", kind.name())))
-            .map(|table| claims(&table, kind))
+            .map(|table| claims(&table, kind, personal))
             .unwrap_or_default();
         fields.finish();
         Self {
@@ -159,7 +221,7 @@ impl Spec {
                 kid: kid.unwrap_or(key == KeyName::Signing),
                 lifetime: lifetime.unwrap_or(kind.lifetime()),
                 claims,
-                accept_foreign: foreign_at.is_some(),
+                foreign,
             },
             lifetime_at,
             foreign_at,
@@ -175,7 +237,7 @@ impl Spec {
                 kid: false,
                 lifetime: kind.lifetime(),
                 claims: Vec::new(),
-                accept_foreign: false,
+                foreign: Foreign::Refused,
             },
             lifetime_at: 0,
             foreign_at: None,
@@ -230,27 +292,41 @@ fn typ(entry: &Entry<'_>) -> Option<Box<str>> {
     (!text.is_empty()).then(|| text.into())
 }
 
-fn accept_foreign(fields: &Fields<'_>, kind: Kind, key: KeyName) -> Option<usize> {
-    let entry = fields.get("accept_foreign")?;
-    let on = entry.boolean()?;
-    if on && kind == Kind::Refresh {
-        entry.fault(
-            "foreign tokens are taken as access tokens alone: a refresh token without a session cannot be ended",
-            "accept_foreign = true in [tokens.access]",
-        );
-        return None;
+/// Which tokens of a former back end are taken, and where that was said.
+fn accept_foreign(fields: &Fields<'_>, kind: Kind, key: KeyName) -> (Foreign, Option<usize>) {
+    let none = (Foreign::Refused, None);
+    let Some(entry) = fields.get("accept_foreign") else {
+        return none;
+    };
+    let foreign = if entry.is_text() {
+        entry.word(&[("listed", Foreign::Listed)])
+    } else {
+        entry.boolean().map(|on| match on {
+            true => Foreign::Accepted,
+            false => Foreign::Refused,
+        })
+    };
+    match foreign {
+        None | Some(Foreign::Refused) => none,
+        Some(_) if key != KeyName::Legacy => {
+            entry.fault(
+                "foreign tokens are signed with the team's own secret, and this kind is not",
+                "key = \"legacy\" as well, or leave `accept_foreign` out",
+            );
+            none
+        }
+        Some(Foreign::Listed) if kind == Kind::Access => {
+            entry.fault(
+                "nobody lists access tokens",
+                "accept_foreign = true, or \"listed\" for tokens that can be refreshed",
+            );
+            none
+        }
+        Some(foreign) => (foreign, Some(entry.at)),
     }
-    if on && key != KeyName::Legacy {
-        entry.fault(
-            "foreign tokens are signed with the team's own secret, and this kind is not",
-            "key = \"legacy\" as well, or leave `accept_foreign` out",
-        );
-        return None;
-    }
-    on.then_some(entry.at)
 }
 
-fn claims(table: &Fields<'_>, kind: Kind) -> Vec<(Box<str>, ClaimSource)> {
+fn claims(table: &Fields<'_>, kind: Kind, personal: bool) -> Vec<(Box<str>, ClaimSource)> {
     let mut claims = Vec::new();
     for entry in table.all() {
         if OWN.contains(&entry.key) {
@@ -262,7 +338,7 @@ fn claims(table: &Fields<'_>, kind: Kind) -> Vec<(Box<str>, ClaimSource)> {
                 "another name, or nothing",
             );
         }
-        if let Some(source) = claim(&entry) {
+        if let Some(source) = claim(&entry, personal) {
             claims.push((Box::from(entry.key), source));
         }
     }
@@ -270,7 +346,7 @@ fn claims(table: &Fields<'_>, kind: Kind) -> Vec<(Box<str>, ClaimSource)> {
     claims
 }
 
-fn claim(entry: &Entry<'_>) -> Option<ClaimSource> {
+fn claim(entry: &Entry<'_>, personal: bool) -> Option<ClaimSource> {
     let value = entry.json()?;
     let Value::String(text) = &value else {
         return Some(ClaimSource::Literal(value));
@@ -283,12 +359,20 @@ fn claim(entry: &Entry<'_>) -> Option<ClaimSource> {
         .and_then(|rest| rest.strip_suffix("}}"))
         .map(str::trim);
     let found = CLAIM_VALUES.iter().find(|(known, ..)| Some(*known) == name);
-    if let Some((.., source)) = found {
-        return Some(source.clone());
+    match found {
+        Some((.., ClaimSource::AccountEmail)) if !personal => {
+            entry.fault(
+                "`account.email` is personal data, and everybody who holds a token can read it",
+                "\"{{account.id}}\"; whoever needs more asks the guarded route that says who the request is from. Where a former back end's tokens have it: personal_claims = true in [tokens]",
+            );
+            return None;
+        }
+        Some((.., source)) => return Some(source.clone()),
+        None => {}
     }
     let known: Vec<&str> = CLAIM_VALUES.iter().map(|(name, ..)| *name).collect();
     match name {
-        Some(personal @ ("account.email" | "account.phone" | "account.nickname")) => entry.fault(
+        Some(personal @ ("account.phone" | "account.nickname")) => entry.fault(
             format!("`{personal}` is personal data, and everybody who holds a token can read it"),
             "\"{{account.id}}\"; whoever needs more asks the guarded route that says who the request is from",
         ),
@@ -328,22 +412,15 @@ fn needed_claims(table: &Fields<'_>, claims: &[(Box<str>, ClaimSource)], kind: K
     }
 }
 
-/// daemun's own tokens are told apart by its own claims; those of a former back end have none.
-fn tell_kinds_apart(fields: &Fields<'_>, at: usize, access: &TokenSpec, refresh: &TokenSpec) {
-    let literal = |name: &str, spec: &TokenSpec| {
-        spec.claims
-            .iter()
-            .find(|(claim, _)| **claim == *name)
-            .map(|(_, source)| source.clone())
-    };
-    let by_claim = access.claims.iter().any(|(name, source)| {
-        matches!(source, ClaimSource::Literal(_)) && literal(name, refresh).as_ref() != Some(source)
-    });
-    if !by_claim {
+/// daemun's own tokens are told apart by its own claims; those of a former back end have none. What
+/// else tells them apart is how long they live.
+fn tell_kinds_apart(fields: &Fields<'_>, at: usize, profile: &TokenProfile) {
+    let by_lifetime = profile.access.lifetime < profile.refresh.lifetime;
+    if !profile.sliding && !profile.tells_kinds_apart() && !by_lifetime {
         fields.file.fault(
             at,
             "a former back end's refresh token would pass for an access token: nothing tells the two apart",
-            "a claim that differs, such as token_type = \"access\" and token_type = \"refresh\"; or leave `accept_foreign` out",
+            "a claim that differs, such as token_type = \"access\" and token_type = \"refresh\"; a longer `lifetime` of refresh tokens; or leave `accept_foreign` out",
         );
     }
 }

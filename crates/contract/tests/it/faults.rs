@@ -704,15 +704,15 @@ fn tokens_must_be_sound() {
         "key = \"legacy\"",
     );
     one(
-        "lifetime = \"1d\"",
-        "lifetime = \"1d\"\nkey = \"legacy\"\naccept_foreign = true",
+        "lifetime = \"5m\"",
+        "lifetime = \"5m\"\nkey = \"legacy\"\naccept_foreign = \"listed\"",
         "accept_foreign",
-        "as access tokens alone",
-        "[tokens.access]",
+        "nobody lists access tokens",
+        "accept_foreign = true",
     );
     one(
         "lifetime = \"5m\"",
-        "lifetime = \"5m\"\nkey = \"legacy\"\naccept_foreign = true",
+        "lifetime = \"1d\"\nkey = \"legacy\"\naccept_foreign = true",
         "accept_foreign",
         "would pass for an access token",
         "token_type",

@@ -32,7 +32,15 @@ impl Values for Fixed {
             Slot::AccountNickname => "길동 \"the\" <user>".into(),
             Slot::AccountActive => Value::Bool(true),
             Slot::AccountKakao | Slot::AccountLastLogin => Value::Null,
-            Slot::AccountCreatedAt | Slot::Now => "2026-01-02T03:04:05Z".into(),
+            Slot::AccountCreatedAt | Slot::AccountUpdatedAt | Slot::Now => {
+                "2026-01-02T03:04:05Z".into()
+            }
+            Slot::AccountAdmin => Value::Bool(false),
+            Slot::Value => "SENT".into(),
+            Slot::Subject => "SUBJECT".into(),
+            Slot::SubjectType => "TYPE".into(),
+            Slot::IssuedAt => Value::Int(1_790_000_000),
+            Slot::ExpiresAt => Value::Int(1_790_000_300),
             Slot::SessionId => "SESSION".into(),
             Slot::Access => "ACCESS".into(),
             Slot::Refresh => "REFRESH".into(),

@@ -3,7 +3,7 @@
 use daemun_contract::{Contract, CookieCodec, GuardMode, SameSite, Secure, Source};
 use daemun_engine::{
     code::CodeAlphabet,
-    policy::{ClaimSource, KeyName, TokenSpec},
+    policy::{ClaimSource, Foreign, KeyName, TokenSpec},
     vocabulary::{
         Input::{self, Code, Identifier, Nickname, Password},
         Outcome::{self, *},
@@ -55,7 +55,8 @@ fn phone_pair_tokens_are_simplejwts() {
         assert_eq!(spec.claims[0].1, ClaimSource::Literal(kind.into()));
         assert_eq!(spec.claims[4].1, ClaimSource::AccountId);
     }
-    assert!(tokens.access.accept_foreign);
+    assert_eq!(tokens.access.foreign, Foreign::Accepted);
+    assert_eq!(tokens.refresh.foreign, Foreign::Accepted);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     ids::{AccountId, SessionId},
     ports::{AuditSubject, Retention, RevokeTarget},
     revocation::{Revocation, RevokedThing},
-    session::{RevokeReason, Revoked, Session, Subject, Verdict},
+    session::{CallerSubject, RevokeReason, Revoked, Session, Subject, Verdict},
 };
 
 /// Ending a session ends it once: again is nothing, nor is what is not there.
@@ -43,8 +43,8 @@ pub async fn s82_another_accounts_session_is_not_ended(store: AnyStore) {
     assert_eq!(store.revoke(theirs(stranger)).await.unwrap(), []);
     assert_eq!(session(&store, opened.id).await, opened);
     assert_eq!(store.revoke(theirs(owner)).await.unwrap().len(), 1);
-    let caller = session_at(Subject::Caller("1".into()), now());
-    store.open_session(caller.clone()).await.unwrap();
+    let caller = session_at(Subject::Caller(CallerSubject::new("1", "user")), now());
+    store.open_session(caller.clone().into()).await.unwrap();
     let target = RevokeTarget::SessionOf(owner, caller.id);
     assert_eq!(store.revoke(revoke(target, now())).await.unwrap(), []);
 }

@@ -6,7 +6,7 @@ use crate::{
     ids::{AccountId, SessionId},
     ports::{AuditSubject, RevokeTarget, Rotated},
     revocation::RevokedThing,
-    session::{RevokeReason, Revoked, Session, Subject, Verdict},
+    session::{CallerSubject, RevokeReason, Revoked, Session, Subject, Verdict},
 };
 
 /// The current token begins a new generation, durably, and leaves no trail.
@@ -159,7 +159,7 @@ pub async fn s30_a_contradiction_changes_nothing(store: AnyStore) {
         let mut subject = presented(&opened, generation, ELSEWHERE, at);
         subject.subject = Subject::Account(AccountId(4_711));
         let mut caller = subject.clone();
-        caller.subject = Subject::Caller("1".into());
+        caller.subject = Subject::Caller(CallerSubject::new("1", "user"));
         let mut contract = presented(&opened, generation, ELSEWHERE, at);
         contract.contract = "another".into();
         for rotation in [subject, caller, contract] {

@@ -6,7 +6,7 @@ use crate::{
     audit::AuditKind,
     ids::AccountId,
     ports::{AuditSubject, Opened, RevokeTarget},
-    session::Subject,
+    session::{CallerSubject, Subject},
 };
 
 /// A login is on the session, on the account and in the trail.
@@ -28,7 +28,7 @@ pub async fn s85_only_an_account_in_use_opens_sessions(store: AnyStore) {
     let id = unverified(&store, &email("someone@example.com"), "111111").await;
     let refused = async |id| {
         let session = session_at(Subject::Account(id), now());
-        let opened = store.open_session(session.clone()).await.unwrap();
+        let opened = store.open_session(session.clone().into()).await.unwrap();
         assert_eq!(opened, Opened::Refused);
         assert_eq!(store.session(session.id).await.unwrap(), None);
     };
@@ -54,16 +54,19 @@ pub async fn a_suspension_that_is_over_admits(store: AnyStore) {
     store.set_status(change).await.unwrap().unwrap();
     assert_eq!(account(&store, id).await.status, status);
     let early = session_at(Subject::Account(id), until - SECOND);
-    let opened = store.open_session(early).await.unwrap();
+    let opened = store.open_session(early.into()).await.unwrap();
     assert_eq!(opened, Opened::Refused);
     opened_at(&store, id, until).await;
 }
 
 /// A back end's own users have no account here.
 pub async fn a_caller_needs_no_account(store: AnyStore) {
-    let session = session_at(Subject::Caller("user 1, 사용자".into()), now());
-    let opened = store.open_session(session.clone()).await.unwrap();
-    assert_eq!(opened, Opened::Opened);
+    let session = session_at(
+        Subject::Caller(CallerSubject::new("user 1, 사용자", "user")),
+        now(),
+    );
+    let opened = store.open_session(session.clone().into()).await.unwrap();
+    assert_eq!(opened, Opened::Opened(Vec::new()));
     let (_, after) = present(&store, &session, 1, HERE, now() + MINUTE).await;
     assert_eq!(after.subject, session.subject);
 }
@@ -118,8 +121,8 @@ pub async fn s33_a_login_never_outlives_a_suspension(store: AnyStore) {
                     return None;
                 }
                 let session = session_at(Subject::Account(id), now());
-                let opened = store.open_session(session.clone()).await.unwrap();
-                (opened == Opened::Opened).then_some(session)
+                let opened = store.open_session(session.clone().into()).await.unwrap();
+                (opened == Opened::Opened(Vec::new())).then_some(session)
             }
         })
         .await;

@@ -188,8 +188,8 @@ pub(super) async fn opened(store: &AnyStore, account: AccountId) -> Session {
 
 pub(super) async fn opened_at(store: &AnyStore, account: AccountId, at: Timestamp) -> Session {
     let session = session_at(Subject::Account(account), at);
-    let opened = store.open_session(session.clone()).await.unwrap();
-    assert_eq!(opened, crate::ports::Opened::Opened);
+    let opened = store.open_session(session.clone().into()).await.unwrap();
+    assert_eq!(opened, crate::ports::Opened::Opened(Vec::new()));
     session
 }
 

@@ -5,25 +5,37 @@ use std::sync::Arc;
 use crate::{
     account::{Account, Barred},
     engine::{Engine, Realm},
+    foreign::{FOREIGN_GENERATION, ForeignState},
     ids::{AccountId, SessionId},
     operations::{Trouble, barred_outcome},
-    session::RevokeReason,
+    policy::Foreign,
+    session::{RevokeReason, Subject},
     time::Timestamp,
-    tokens::{AccessProof, TokenFault},
+    tokens::{AccessProof, ForeignProof, Proven, RefreshProof, TokenFault},
     vocabulary::{Failure, Outcome},
 };
 
 /// Who a verified request is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// The account.
-    pub account: Option<AccountId>,
+    /// Whom it speaks of.
+    pub subject: Subject,
     /// The session; absent for tokens of a former back end.
     pub session: Option<SessionId>,
+    /// When the token was issued.
+    pub issued_at: Timestamp,
     /// When the token expires.
     pub expires_at: Timestamp,
     /// When the request was looked at.
     pub at: Timestamp,
+}
+
+impl Principal {
+    /// The account, where the request is from one.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        self.subject.account()
+    }
 }
 
 /// Why a request is from nobody.
@@ -96,25 +108,35 @@ impl From<&CheckTokenError> for Failure {
 
 impl Engine {
     /// Verifies an access token: signature, claims, revocations. Where all is well and the token
-    /// has a session, no store is asked.
+    /// is one of ours that is not refreshed itself, no store is asked.
     ///
     /// # Errors
     /// Why the request is from nobody.
     pub async fn authenticate(&self, realm: &Realm, token: &str) -> Result<Principal, GuardError> {
         let now = self.clock.now();
-        let proof = realm.tokens().verify_access(token, now)?;
+        let tokens = realm.tokens();
+        let proof = tokens.verify_access(token, now)?;
+        let account = proof.subject.account();
         if let Some(reason) = self
             .revocations
-            .reason(proof.session, proof.account, proof.issued_at)
+            .reason(proof.session, account, proof.issued_at)
         {
-            return Err(self.why_shut_out(reason, &proof, now).await?);
+            return Err(self.why_shut_out(reason, account, now).await?);
         }
-        if proof.session.is_none() {
-            self.check_account(&proof, now).await?;
-        }
+        let subject = match (proof.session, proof.generation) {
+            (Some(_), None) => proven(proof.subject)?,
+            (Some(session), Some(generation)) => {
+                let subject = proven(proof.subject)?;
+                self.check_generation(realm, session, generation, &subject, now)
+                    .await?;
+                subject
+            }
+            (None, _) => Box::pin(self.check_foreign(realm, &proof, now)).await?,
+        };
         Ok(Principal {
-            account: proof.account,
+            subject,
             session: proof.session,
+            issued_at: proof.issued_at,
             expires_at: Timestamp::from_unix_seconds(proof.expires_at),
             at: now,
         })
@@ -125,7 +147,7 @@ impl Engine {
     /// # Errors
     /// [`GuardError::AccountGone`] where it is no more.
     pub async fn who_am_i(&self, principal: &Principal) -> Result<Arc<Account>, GuardError> {
-        let id = principal.account.ok_or(GuardError::AccountGone)?;
+        let id = principal.account().ok_or(GuardError::AccountGone)?;
         self.load_account(id).await?.ok_or(GuardError::AccountGone)
     }
 
@@ -190,37 +212,155 @@ impl Engine {
                 TokenFault::Expired => CheckTokenError::Expired,
                 TokenFault::Invalid | TokenFault::WrongType => CheckTokenError::InvalidToken,
             })?;
-        let session = self
-            .sessions
-            .session(proof.session)
-            .await?
-            .ok_or(CheckTokenError::Revoked)?;
-        if session.subject != proof.subject || session.contract != realm.policy().contract {
+        match proof {
+            RefreshProof::Own(proof) => {
+                self.check_session(realm, proof.session, proof.generation, &proof.subject, now)
+                    .await
+            }
+            RefreshProof::Foreign(proof) => {
+                Box::pin(self.check_foreign_refresh(realm, &proof, now)).await
+            }
+        }
+    }
+
+    async fn check_session(
+        &self,
+        realm: &Realm,
+        session: SessionId,
+        generation: u64,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<Principal, CheckTokenError> {
+        let session = self.sessions.session(session).await?;
+        let session = session.ok_or(CheckTokenError::Revoked)?;
+        if session.subject != *subject || session.contract != realm.policy().contract {
             return Err(CheckTokenError::InvalidToken);
         }
-        if !session.is_live(now) || proof.generation.saturating_add(1) < session.generation {
+        if !session.is_live(now) || generation.saturating_add(1) < session.generation {
             return Err(CheckTokenError::Revoked);
         }
         Ok(Principal {
-            account: session.subject.account(),
+            subject: session.subject.clone(),
             session: Some(session.id),
+            issued_at: session.rotated_at,
             expires_at: session.refresh_expires_at(),
             at: now,
         })
     }
 
-    /// Tokens of a former back end have no session; their account is asked instead.
-    async fn check_account(&self, proof: &AccessProof, now: Timestamp) -> Result<(), GuardError> {
-        let id = proof.account.ok_or(GuardError::InvalidToken)?;
+    /// Whom a former back end's refresh token speaks of, where it could be adopted now, or where
+    /// its session would honour it.
+    async fn check_foreign_refresh(
+        &self,
+        realm: &Realm,
+        proof: &ForeignProof,
+        now: Timestamp,
+    ) -> Result<Principal, CheckTokenError> {
+        let policy = realm.policy();
+        let subject = self
+            .foreign_subject(policy, &proof.subject)
+            .await?
+            .ok_or(CheckTokenError::Revoked)?;
+        let listed_only = policy.tokens.refresh.foreign == Foreign::Listed;
+        match self
+            .sessions
+            .foreign_token(&policy.contract, proof.id)
+            .await?
+        {
+            Some(ForeignState::Adopted(session)) => {
+                self.check_session(realm, session, FOREIGN_GENERATION, &subject, now)
+                    .await
+            }
+            Some(ForeignState::Dead) => Err(CheckTokenError::Revoked),
+            None if listed_only => Err(CheckTokenError::Revoked),
+            None | Some(ForeignState::Listed) => {
+                self.check_account(&subject, proof.issued_at, now)
+                    .await
+                    .map_err(|error| match error {
+                        GuardError::Trouble(trouble) => CheckTokenError::Trouble(trouble),
+                        _ => CheckTokenError::Revoked,
+                    })?;
+                Ok(Principal {
+                    subject,
+                    session: None,
+                    issued_at: proof.issued_at,
+                    expires_at: proof.expires_at,
+                    at: now,
+                })
+            }
+        }
+    }
+
+    /// Whether a token that is refreshed itself is still the one that counts: the current
+    /// generation, or one that was replaced within the grace.
+    async fn check_generation(
+        &self,
+        realm: &Realm,
+        id: SessionId,
+        generation: u64,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<(), GuardError> {
+        let policy = realm.policy();
+        let session = self.sessions.session(id).await?;
+        let session = session.ok_or(GuardError::Revoked)?;
+        if session.subject != *subject || session.contract != policy.contract {
+            return Err(GuardError::InvalidToken);
+        }
+        if session.is_live(now) && session.still_counts(generation, now, policy.sessions.rotation) {
+            Ok(())
+        } else {
+            Err(GuardError::Revoked)
+        }
+    }
+
+    /// Tokens of a former back end have no session; their account is asked instead, and, where
+    /// they are refreshed themselves, what became of them.
+    async fn check_foreign(
+        &self,
+        realm: &Realm,
+        proof: &AccessProof,
+        now: Timestamp,
+    ) -> Result<Subject, GuardError> {
+        let policy = realm.policy();
+        let subject = self
+            .foreign_subject(policy, &proof.subject)
+            .await?
+            .ok_or(GuardError::AccountGone)?;
+        self.check_account(&subject, proof.issued_at, now).await?;
+        let Some(token) = proof.foreign else {
+            return Ok(subject);
+        };
+        let listed_only = policy.tokens.access.foreign == Foreign::Listed;
+        match self.sessions.foreign_token(&policy.contract, token).await? {
+            Some(ForeignState::Adopted(session)) => {
+                self.check_generation(realm, session, FOREIGN_GENERATION, &subject, now)
+                    .await?;
+            }
+            Some(ForeignState::Dead) => return Err(GuardError::Revoked),
+            None if listed_only => return Err(GuardError::Revoked),
+            None | Some(ForeignState::Listed) => {}
+        }
+        Ok(subject)
+    }
+
+    /// Whether the account of a token that has no session may be used, and the token is not from
+    /// before its cut-off.
+    async fn check_account(
+        &self,
+        subject: &Subject,
+        issued_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), GuardError> {
+        let Some(id) = subject.account() else {
+            return Ok(());
+        };
         let account = self
             .load_account(id)
             .await?
             .ok_or(GuardError::AccountGone)?;
         account.status.admits(now).map_err(GuardError::Barred)?;
-        let cut_off = account
-            .not_before
-            .is_some_and(|t| proof.issued_at.unix_seconds() <= t.unix_seconds());
-        if cut_off {
+        if account.cuts_off(issued_at) {
             Err(GuardError::Revoked)
         } else {
             Ok(())
@@ -230,13 +370,13 @@ impl Engine {
     async fn why_shut_out(
         &self,
         reason: RevokeReason,
-        proof: &AccessProof,
+        account: Option<AccountId>,
         now: Timestamp,
     ) -> Result<GuardError, GuardError> {
         if !matches!(reason, RevokeReason::Suspended | RevokeReason::Withdrawn) {
             return Ok(GuardError::Revoked);
         }
-        let Some(id) = proof.account else {
+        let Some(id) = account else {
             return Ok(GuardError::Revoked);
         };
         Ok(match self.load_account(id).await? {
@@ -246,5 +386,12 @@ impl Engine {
                 .admits(now)
                 .map_or_else(GuardError::Barred, |()| GuardError::Revoked),
         })
+    }
+}
+
+fn proven(subject: Proven) -> Result<Subject, GuardError> {
+    match subject {
+        Proven::Subject(subject) => Ok(subject),
+        Proven::Email(_) => Err(GuardError::InvalidToken),
     }
 }

@@ -7,12 +7,12 @@ use crate::{
     address::Identifier,
     audit::AuditKind,
     engine::{Caller, Engine, Realm},
-    ids::{AccountId, SessionId},
+    ids::AccountId,
     limits::{By, Scope, Throttled},
     operations::{Granted, Trouble, barred_outcome},
     password::Candidate,
-    ports::Opened,
-    session::{Burst, Session, Subject},
+    ports::{Opened, Opening},
+    session::Subject,
     time::Timestamp,
     vocabulary::{Failure, Outcome},
 };
@@ -182,24 +182,16 @@ impl Engine {
             Some(longer) if keep => longer,
             _ => policy.tokens.refresh.lifetime,
         };
-        let session = Session {
-            id: SessionId::new(now, self.random()?),
-            subject: Subject::Account(account.id),
-            contract: policy.contract.clone(),
-            generation: 1,
-            rotated_at: now,
-            rotated_by: caller.client.print(&self.print_key),
-            burst: Burst::beginning(1, now),
-            recovered: None,
-            created_at: now,
-            idle,
-            expires_at: now + policy.sessions.absolute.max(idle),
-            revoked: None,
-            user_agent: caller.client.short_user_agent(),
-            network: caller.client.network().to_string().into(),
+        let subject = Subject::Account(account.id);
+        let session = self.new_session(realm, caller, subject, idle, now)?;
+        let opening = Opening {
+            session: session.clone(),
+            replaces: policy.sessions.one_per_subject,
+            horizon: self.horizon(),
         };
-        match self.sessions.open_session(session.clone()).await? {
-            Opened::Opened => {
+        match self.sessions.open_session(opening).await? {
+            Opened::Opened(replaced) => {
+                self.applied(&replaced);
                 let account = Arc::new(Account {
                     last_login_at: Some(now),
                     ..account

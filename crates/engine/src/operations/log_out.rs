@@ -2,11 +2,11 @@
 
 use crate::{
     engine::{Caller, Engine, Realm},
-    operations::{Principal, Trouble},
-    ports::{Revoke, RevokeTarget, StoreError},
+    operations::{Principal, RefreshError, Trouble},
+    ports::{Revoke, RevokeTarget, Rotated, StoreError},
     session::{RevokeReason, Session},
     time::Timestamp,
-    tokens::RefreshProof,
+    tokens::{ForeignProof, OwnProof, RefreshProof},
     vocabulary::{Failure, Outcome},
 };
 
@@ -76,12 +76,18 @@ impl Engine {
         let Some(token) = input.token else {
             return Ok(());
         };
-        let proof = realm.tokens().verify_refresh(token, now)?;
-        let session = self.sessions.session(proof.session).await?;
-        let session = session.ok_or(LogOutError::Revoked)?;
-        if !speaks_of(&proof, &session, realm) {
-            return Err(LogOutError::InvalidToken);
-        }
+        let session = match realm.tokens().verify_refresh(token, now)? {
+            RefreshProof::Own(proof) => {
+                let session = self.sessions.session(proof.session).await?;
+                let session = session.ok_or(LogOutError::Revoked)?;
+                if !speaks_of(&proof, &session, realm) {
+                    return Err(LogOutError::InvalidToken);
+                }
+                session
+            }
+            // What ends has to have begun: from now on the token is of a session that is over.
+            RefreshProof::Foreign(proof) => self.adopted_to_end(realm, caller, &proof, now).await?,
+        };
         let target = RevokeTarget::Session(session.id);
         let ended = self
             .end(realm, caller, target, RevokeReason::LoggedOut, now)
@@ -92,6 +98,21 @@ impl Engine {
             Ok(())
         } else {
             Err(LogOutError::Revoked)
+        }
+    }
+
+    async fn adopted_to_end(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        proof: &ForeignProof,
+        now: Timestamp,
+    ) -> Result<Session, LogOutError> {
+        match Box::pin(self.adopt(realm, caller, proof, now)).await {
+            Ok((_, Rotated::Judged { session, .. })) => Ok(*session),
+            Ok((_, Rotated::Unknown | Rotated::Contradicts)) => Err(LogOutError::Revoked),
+            Err(RefreshError::Trouble(trouble)) => Err(LogOutError::Trouble(trouble)),
+            Err(_) => Err(LogOutError::Revoked),
         }
     }
 
@@ -106,7 +127,7 @@ impl Engine {
         principal: &Principal,
     ) -> Result<(), Trouble> {
         let now = self.clock.now();
-        if let Some(account) = principal.account {
+        if let Some(account) = principal.account() {
             let target = RevokeTarget::Account(account);
             self.end(
                 realm,
@@ -143,6 +164,6 @@ impl Engine {
     }
 }
 
-fn speaks_of(proof: &RefreshProof, session: &Session, realm: &Realm) -> bool {
+fn speaks_of(proof: &OwnProof, session: &Session, realm: &Realm) -> bool {
     session.subject == proof.subject && session.contract == realm.policy().contract
 }

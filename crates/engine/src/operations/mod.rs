@@ -1,8 +1,10 @@
 //! The operations: one method of [`Engine`](crate::engine::Engine) each, with an error enum of its
 //! own that says, in the vocabulary of contracts, how it ended.
 
+mod adopt;
 mod codes;
 mod guard;
+mod issue;
 mod log_in;
 mod log_out;
 mod operator;
@@ -12,10 +14,11 @@ mod sign_up;
 
 pub use codes::{ResendCode, ResendCodeError, VerifyCode, VerifyCodeError};
 pub use guard::{CheckTokenError, GuardError, Principal};
+pub use issue::{Issue, IssueError};
 pub use log_in::{LogIn, LogInError};
 pub use log_out::{LogOut, LogOutError};
 pub use operator::{CreateAccount, CreateAccountError, OperatorError};
-pub use refresh::RefreshError;
+pub use refresh::{Refresh, RefreshError};
 pub use sessions::{EndSessionError, SessionView};
 pub use sign_up::{SignUp, SignUpError};
 
@@ -108,6 +111,7 @@ troubled!(
     VerifyCodeError,
     LogInError,
     RefreshError,
+    IssueError,
     LogOutError,
     GuardError,
     CheckTokenError,
@@ -146,6 +150,8 @@ pub(crate) const fn barred_outcome(barred: Barred) -> Outcome {
 pub struct Granted {
     /// The access token.
     pub access: String,
+    /// When it was issued.
+    pub access_issued_at: Timestamp,
     /// When it expires.
     pub access_expires_at: Timestamp,
     /// The refresh token.
@@ -167,12 +173,22 @@ impl Granted {
         account: Option<Arc<Account>>,
         now: Timestamp,
     ) -> Self {
-        let (access, access_expires_at) = tokens.mint_access(&session, now);
+        let email = account.as_ref().and_then(|account| account.email.as_ref());
+        let email = email.map_or("", |email| email.as_str());
+        let refresh = tokens.mint_refresh(&session, email);
+        let refresh_expires_at = session.refresh_expires_at();
+        let (access, access_issued_at, access_expires_at) = if tokens.is_sliding() {
+            (refresh.clone(), session.rotated_at, refresh_expires_at)
+        } else {
+            let (access, expires_at) = tokens.mint_access(&session, email, now);
+            (access, now, expires_at)
+        };
         Self {
             access,
+            access_issued_at,
             access_expires_at,
-            refresh: tokens.mint_refresh(&session),
-            refresh_expires_at: session.refresh_expires_at(),
+            refresh,
+            refresh_expires_at,
             session,
             account,
             at: now,

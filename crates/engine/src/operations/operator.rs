@@ -187,11 +187,12 @@ impl Engine {
     /// # Errors
     /// Where there is no such session or account.
     pub async fn revoke(&self, target: RevokeTarget) -> Result<usize, OperatorError> {
-        let exists = match target {
+        let exists = match &target {
             RevokeTarget::Session(id) | RevokeTarget::SessionOf(_, id) => {
-                self.sessions.session(id).await?.is_some()
+                self.sessions.session(*id).await?.is_some()
             }
-            RevokeTarget::Account(id) => self.accounts.account(id).await?.is_some(),
+            RevokeTarget::Account(id) => self.accounts.account(*id).await?.is_some(),
+            RevokeTarget::Caller { .. } => true,
         };
         if !exists {
             return Err(OperatorError::NotFound);

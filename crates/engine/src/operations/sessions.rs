@@ -58,7 +58,7 @@ impl Engine {
     /// # Errors
     /// Where a store cannot answer.
     pub async fn list_sessions(&self, principal: &Principal) -> Result<Vec<SessionView>, Trouble> {
-        let Some(account) = principal.account else {
+        let Some(account) = principal.account() else {
             return Ok(Vec::new());
         };
         let sessions = self.sessions.sessions_of(account, self.clock.now()).await?;
@@ -80,7 +80,7 @@ impl Engine {
         id: &str,
     ) -> Result<(), EndSessionError> {
         let now = self.clock.now();
-        let (Some(account), Ok(id)) = (principal.account, id.parse::<SessionId>()) else {
+        let (Some(account), Ok(id)) = (principal.account(), id.parse::<SessionId>()) else {
             return Err(EndSessionError::NotFound);
         };
         let target = RevokeTarget::SessionOf(account, id);

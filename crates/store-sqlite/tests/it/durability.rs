@@ -110,8 +110,8 @@ async fn child() {
 async fn work(store: Arc<SqliteStore>) {
     loop {
         let session = session(now());
-        let opened = store.open_session(session.clone()).await.unwrap();
-        assert_eq!(opened, Opened::Opened);
+        let opened = store.open_session(session.clone().into()).await.unwrap();
+        assert_eq!(opened, Opened::Opened(Vec::new()));
         for generation in 1..8 {
             let (verdict, after) = present(&store, &session, generation, now()).await;
             assert_eq!(verdict, Verdict::Rotated);

@@ -141,7 +141,7 @@ async fn a_row_that_cannot_be_is_named_and_not_shown() {
     let (store, _keep) = fresh_sqlite();
     let id = registered(&store, sign_up("someone@example.com")).await;
     let session = session(now());
-    store.open_session(session.clone()).await.unwrap();
+    store.open_session(session.clone().into()).await.unwrap();
     change(
         store.path(),
         "PRAGMA ignore_check_constraints = ON;

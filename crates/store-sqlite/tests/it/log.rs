@@ -56,7 +56,7 @@ async fn rotate_many(store: Arc<SqliteStore>, worker: usize, sessions: usize, ro
     let mut mine = Vec::new();
     for _ in 0..sessions {
         let session = session(now());
-        store.open_session(session.clone()).await.unwrap();
+        store.open_session(session.clone().into()).await.unwrap();
         mine.push(session);
     }
     for generation in 1..=rotations {
@@ -81,7 +81,7 @@ async fn watch(store: Arc<SqliteStore>, largest: Arc<AtomicU64>, over: Arc<Atomi
 async fn ten_thousand_rotations_leave_the_file_as_large_as_it_was() {
     let (store, _keep) = fresh_sqlite();
     let session = session(now());
-    store.open_session(session.clone()).await.unwrap();
+    store.open_session(session.clone().into()).await.unwrap();
     let before = pages(store.path());
     for generation in 1..=10_000 {
         let at = now() + Duration::from_millis(generation);
@@ -104,7 +104,7 @@ async fn f15_a_purge_takes_small_steps() {
     }
     let at = now() + Duration::from_secs(86_400 * 60);
     let alive = session(at);
-    store.open_session(alive.clone()).await.unwrap();
+    store.open_session(alive.clone().into()).await.unwrap();
     let mut purged = 0;
     loop {
         let step = store.purge(at, &Retention::default()).await.unwrap();
@@ -121,7 +121,7 @@ async fn f15_a_purge_takes_small_steps() {
 
 async fn open_many(store: Arc<SqliteStore>, sessions: usize) {
     for _ in 0..sessions {
-        store.open_session(session(now())).await.unwrap();
+        store.open_session(session(now()).into()).await.unwrap();
     }
 }
 

@@ -11,7 +11,7 @@ use daemun_engine::{
     client::{ClientPrint, Network},
     ids::SessionId,
     ports::{Accounts, NewAccount, Origin, Registered, Rotated, Rotation, Sessions},
-    session::{Burst, Presented, RotationPolicy, Session, Subject, Verdict},
+    session::{Burst, CallerSubject, Presented, RotationPolicy, Session, Subject, Verdict},
     time::Timestamp,
 };
 use daemun_store_sqlite::SqliteStore;
@@ -60,7 +60,7 @@ pub fn session(at: Timestamp) -> Session {
     aws_lc_rs::rand::fill(&mut random).unwrap();
     Session {
         id: SessionId::new(at, random),
-        subject: Subject::Caller("somebody".into()),
+        subject: Subject::Caller(CallerSubject::new("somebody", "user")),
         contract: "test".into(),
         generation: 1,
         rotated_at: at,
