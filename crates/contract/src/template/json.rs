@@ -1,4 +1,4 @@
-//! JSON as a contract file has it: members in order, and none twice.
+//! JSON as a contract file has it, and as an answer sends it: members in order, and none twice.
 
 use std::fmt;
 
@@ -7,12 +7,18 @@ use serde_json::Number;
 
 /// A JSON value that keeps the order of its members.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Json {
+pub enum Json {
+    /// `null`.
     Null,
+    /// A boolean.
     Bool(bool),
+    /// A number.
     Number(Number),
+    /// A string.
     String(String),
+    /// An array.
     Array(Vec<Json>),
+    /// An object, its members in order.
     Object(Vec<(String, Json)>),
 }
 
