@@ -51,5 +51,13 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
             "email-cookie",
             include_str!("../../../contracts/email-cookie.toml"),
         ),
+        (
+            "token-server",
+            include_str!("../../../contracts/token-server.toml"),
+        ),
+        (
+            "result-code",
+            include_str!("../../../contracts/result-code.toml"),
+        ),
     ]
 }

@@ -12,7 +12,13 @@ use crate::{
 };
 
 /// The contracts that development mode mounts.
-pub(crate) const OF_DEVELOPMENT: [&str; 3] = ["native", "phone-pair", "email-cookie"];
+pub(crate) const OF_DEVELOPMENT: [&str; 5] = [
+    "native",
+    "phone-pair",
+    "email-cookie",
+    "token-server",
+    "result-code",
+];
 
 /// Why a contract cannot be had.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What holds for every contract that comes with daemun.
 
-use daemun_contract::{Body, Contract, MaxAge, Route, Value, Values, builtin, clashes};
+use daemun_contract::{Body, Contract, GuardMode, MaxAge, Route, Value, Values, builtin, clashes};
 use daemun_engine::vocabulary::{Input, Operation, Outcome, Slot};
 
 use crate::support::{Fixed, body, body_in, contract, does};
@@ -62,14 +62,18 @@ fn every_json_answer_is_json_in_every_language() {
 #[test]
 fn each_has_a_guarded_route_that_says_who_the_request_is_from() {
     for contract in all() {
-        assert!(does(&contract, Operation::WhoAmI).needs_account);
+        let route = does(&contract, Operation::WhoAmI);
+        assert_eq!(route.guard, GuardMode::Required);
+        assert_eq!(route.needs_account, !contract.policy.serves_callers());
     }
 }
 
 #[test]
 fn a_refresh_that_shows_no_account_needs_none() {
     for contract in all() {
-        assert!(!does(&contract, Operation::Refresh).needs_account);
+        let shows_account = &*contract.name == "result-code";
+        let refresh = does(&contract, Operation::Refresh);
+        assert_eq!(refresh.needs_account, shows_account, "{}", contract.name);
     }
 }
 
@@ -96,7 +100,7 @@ fn s37_a_failed_refresh_from_a_cookie_clears_it_and_trouble_does_not() {
             }
         }
     }
-    assert_eq!(seen, 2);
+    assert_eq!(seen, 3);
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn state(session: &Session, now: Timestamp) -> &'static str {
 fn subject(subject: &Subject) -> String {
     match subject {
         Subject::Account(id) => format!("account {id}"),
-        Subject::Caller(name) => name.to_string(),
+        Subject::Caller(caller) => format!("{} ({})", caller.name, caller.kind),
     }
 }
 

@@ -6,13 +6,14 @@
 //! tokens and cookies that no honest server makes, `variant` shortens a contract's times, and
 //! `production` starts what development does not show.
 
-mod call;
-mod forge;
-mod people;
-mod production;
+pub mod call;
+pub mod forge;
+pub mod people;
+pub mod production;
 mod variant;
 
 mod addresses;
+mod adoption;
 mod arbitrary;
 mod cookies;
 mod email_cookie;
@@ -26,6 +27,8 @@ mod origins;
 mod passwords;
 mod phone_pair;
 mod refreshing;
+mod result_code;
 mod secrecy;
 mod sessions;
 mod timing;
+mod token_server;
