@@ -26,6 +26,7 @@ use crate::{
     },
     revocation::{Revocation, RevocationSet},
     seal::{MasterKey, SealError, Sealer},
+    service_key::{LivingKeys, ServiceKeys},
     session::{Burst, Session, Subject},
     time::Timestamp,
     tokens::{SpecKeys, TokenMachine},
@@ -135,12 +136,14 @@ pub struct Engine {
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) upkeep: Arc<dyn Upkeep>,
     pub(crate) key_store: Arc<dyn KeyStore>,
+    pub(crate) service_key_store: Arc<dyn ServiceKeys>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) hasher: Hasher,
     pub(crate) limits: Limits,
     pub(crate) cache: AccountCache,
     pub(crate) revocations: RevocationSet,
+    pub(crate) service_keys: LivingKeys,
     pub(crate) service_name: String,
     pub(crate) print_key: hmac::Key,
     pub(crate) code_key: hmac::Key,
@@ -178,13 +181,15 @@ impl Engine {
             accounts: store.clone(),
             sessions: store.clone(),
             upkeep: store.clone(),
-            key_store: store,
+            key_store: store.clone(),
+            service_key_store: store,
             clock: parts.clock,
             entropy: parts.entropy,
             hasher: parts.hasher,
             limits: parts.limits,
             cache: AccountCache::default(),
             revocations: RevocationSet::default(),
+            service_keys: LivingKeys::default(),
             service_name: parts.service_name,
             print_key: master.hmac("client prints"),
             code_key: master.hmac("codes"),
@@ -211,6 +216,7 @@ impl Engine {
             engine.realms.insert(name, Arc::new(realm));
         }
         engine.sync_revocations().await?;
+        engine.load_service_keys().await?;
         Ok(engine)
     }
 
@@ -267,13 +273,15 @@ impl Engine {
         Ok(changed || differs)
     }
 
-    /// Takes in what other processes committed to the store: revocations, changed accounts, keys.
+    /// Takes in what other processes committed to the store: revocations, changed accounts, keys,
+    /// services.
     ///
     /// # Errors
     /// Where the store fails.
     pub async fn sync(&self) -> Result<(), KeysError> {
         self.cache.clear();
         self.sync_revocations().await?;
+        self.load_service_keys().await?;
         self.tend_keys(false).await?;
         Ok(())
     }

@@ -33,6 +33,7 @@ pub mod policy;
 pub mod ports;
 pub mod revocation;
 pub mod seal;
+pub mod service_key;
 pub mod session;
 pub mod time;
 mod tokens;

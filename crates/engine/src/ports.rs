@@ -21,6 +21,7 @@ use crate::{
     ids::{AccountId, SessionId},
     import::Import,
     revocation::Revocation,
+    service_key::ServiceKeys,
     session::{Presented, RevokeReason, RotationPolicy, Session, Subject, Verdict},
     time::Timestamp,
 };
@@ -554,9 +555,9 @@ pub struct KeyChange {
 }
 
 /// Everything in one, for an installation whose one store holds it all.
-pub trait Store: Accounts + Sessions + Outbox + Upkeep + KeyStore + Import {}
+pub trait Store: Accounts + Sessions + Outbox + Upkeep + KeyStore + Import + ServiceKeys {}
 
-impl<T: Accounts + Sessions + Outbox + Upkeep + KeyStore + Import> Store for T {}
+impl<T: Accounts + Sessions + Outbox + Upkeep + KeyStore + Import + ServiceKeys> Store for T {}
 
 /// What decides whether two nicknames are the same: case and the composition of characters do not.
 #[must_use]

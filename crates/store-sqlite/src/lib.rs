@@ -8,8 +8,9 @@
 //!
 //! What the operations mean is the engine's to say: this room calls its pure judgements inside the
 //! transaction and writes what they decided, guarded by the write itself. `accounts`, `codes`,
-//! `sessions`, `revocations`, `outbox`, `keys`, `import` and `upkeep` are the ports, one table or two each;
-//! `rows` turns rows into the engine's types, or into an error that names the row that cannot be.
+//! `sessions`, `revocations`, `outbox`, `keys`, `service_keys`, `import` and `upkeep` are the
+//! ports, one table or two each; `rows` turns rows into the engine's types, or into an error that
+//! names the row that cannot be.
 //!
 //! Another process may open the same file at the same time, as the command line does beside a
 //! running server. What it commits is learned of by [`SqliteStore::foreign_changes`].
@@ -26,6 +27,7 @@ mod readers;
 mod revocations;
 mod rows;
 mod schema;
+mod service_keys;
 mod sessions;
 mod upkeep;
 mod writer;

@@ -30,6 +30,7 @@ pub mod keys;
 pub mod outbox;
 pub mod revocations;
 pub mod rotation;
+pub mod service_keys;
 pub mod sessions;
 pub mod upkeep;
 mod world;
@@ -150,6 +151,11 @@ macro_rules! conformance_tests {
                 a_retired_key_is_gone
                 keys_change_only_as_the_caller_knows_them
                 many_who_add_the_first_key_add_one
+            }
+            service_keys {
+                a_service_key_is_kept_as_it_was_made
+                two_living_service_keys_never_share_a_name
+                a_service_key_is_revoked_once
             }
         }
     };

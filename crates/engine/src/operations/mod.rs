@@ -17,7 +17,7 @@ pub use guard::{CheckTokenError, GuardError, Principal};
 pub use issue::{Issue, IssueError};
 pub use log_in::{LogIn, LogInError};
 pub use log_out::{LogOut, LogOutError};
-pub use operator::{CreateAccount, CreateAccountError, OperatorError};
+pub use operator::{By, CreateAccount, CreateAccountError, OperatorError};
 pub use refresh::{Refresh, RefreshError};
 pub use sessions::{EndSessionError, SessionView};
 pub use sign_up::{SignUp, SignUpError};

@@ -242,9 +242,39 @@ impl Engine {
     }
 }
 
-fn operator() -> Origin {
-    Origin {
-        contract: "".into(),
-        network: None,
+/// Who acts upon accounts and sessions from outside any contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Somebody at the command line.
+    Operator,
+    /// A service, through the admin API.
+    Service {
+        /// The name of its key.
+        name: Box<str>,
+        /// The network it called from.
+        network: Box<str>,
+    },
+}
+
+impl By {
+    /// What a service stands under in the audit trail: this, and its name.
+    pub const SERVICE: &str = "service:";
+
+    /// Where the audit trail says it came from.
+    pub(crate) fn origin(&self) -> Origin {
+        match self {
+            Self::Operator => Origin {
+                contract: "".into(),
+                network: None,
+            },
+            Self::Service { name, network } => Origin {
+                contract: format!("{}{name}", Self::SERVICE).into(),
+                network: Some(network.clone()),
+            },
+        }
     }
+}
+
+fn operator() -> Origin {
+    By::Operator.origin()
 }
