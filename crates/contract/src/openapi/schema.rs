@@ -1,7 +1,8 @@
-//! Schemas and examples of bodies, from their templates.
+//! Schemas and examples of bodies and headers, from their templates.
 //!
 //! A template is rendered with a mark in the place of each slot; in the JSON that comes out, a
-//! string that is one mark alone stands for a typed value, everything else for itself.
+//! string that is one mark alone stands for a typed value, everything else for itself. Words that
+//! differ from language to language stand for any text.
 
 use std::borrow::Cow;
 
@@ -10,7 +11,10 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     contract::Contract,
-    openapi::slot_schema,
+    openapi::{
+        join::join,
+        slot::{self, Plausible},
+    },
     template::{Template, Value, Values},
 };
 
@@ -26,34 +30,92 @@ impl Values for Marks {
 }
 
 /// The schema of a JSON body.
-pub(crate) fn of(template: &Template) -> Json {
-    let mut body = Vec::new();
-    template.render(0, &Marks, &mut body);
-    serde_json::from_slice(&body).map_or_else(|_| json!({}), |body| schema(&body))
+pub(crate) fn of(contract: &Contract, template: &Template) -> Json {
+    let bodies = in_every_language(contract, template);
+    let read = bodies.iter().filter_map(|b| serde_json::from_str(b).ok());
+    read.reduce(across)
+        .map_or_else(|| json!({}), |body| schema(&body))
+}
+
+/// The schema of a body of plain text, or of a header.
+pub(crate) fn of_text(contract: &Contract, template: &Template) -> Json {
+    let texts = in_every_language(contract, template);
+    let said = texts.into_iter().map(Json::String);
+    said.reduce(across)
+        .map_or_else(|| json!({ "type": "string" }), |text| schema(&text))
+}
+
+fn in_every_language(contract: &Contract, template: &Template) -> Vec<String> {
+    let rendered = (0..contract.locales.len()).map(|locale| {
+        let mut body = Vec::new();
+        template.render(locale, &Marks, &mut body);
+        String::from_utf8_lossy(&body).into_owned()
+    });
+    rendered.collect()
+}
+
+/// The same body in another language: where the words differ, there is any text.
+fn across(one: Json, other: Json) -> Json {
+    match (one, other) {
+        (Json::String(one), Json::String(other)) if one != other => MARK.to_string().into(),
+        (Json::Array(one), Json::Array(other)) => {
+            let pairs = one.into_iter().zip(other);
+            pairs.map(|(one, other)| across(one, other)).collect()
+        }
+        (Json::Object(one), Json::Object(mut other)) => {
+            let members = one.into_iter().map(|(name, one)| {
+                let both = match other.remove(&name) {
+                    Some(other) => across(one, other),
+                    None => one,
+                };
+                (name, both)
+            });
+            Json::Object(members.collect())
+        }
+        (one, _) => one,
+    }
 }
 
 fn schema(value: &Json) -> Json {
     match value {
         Json::Null => json!({ "type": "null" }),
-        Json::Bool(value) => json!({ "const": value }),
-        Json::Number(_) => json!({ "type": "number" }),
-        Json::String(text) => marked(text).map_or_else(|| json!({ "type": "string" }), slot_schema),
+        Json::Bool(_) | Json::Number(_) => json!({ "const": value }),
+        Json::String(text) => match marked(text) {
+            Some(slot) => slot::schema(slot),
+            None if text.contains(MARK) => json!({ "type": "string" }),
+            None => json!({ "const": text }),
+        },
         Json::Array(items) => {
-            let mut schemas: Vec<Json> = items.iter().map(schema).collect();
-            schemas.dedup();
-            json!({ "type": "array", "items": { "anyOf": schemas } })
+            let joined = items.iter().map(schema).reduce(|mut known, schema| {
+                join(&mut known, schema);
+                known
+            });
+            json!({
+                "type": "array", "minItems": items.len(), "maxItems": items.len(),
+                "items": joined.unwrap_or_else(|| json!({})),
+            })
         }
         Json::Object(members) => object(members),
     }
 }
 
 fn object(members: &Map<String, Json>) -> Json {
-    let fixed = members.iter().filter(|(key, _)| !key.contains(MARK));
+    let (named, fixed): (Vec<_>, Vec<_>) = members.iter().partition(|(key, _)| key.contains(MARK));
     let properties: Map<String, Json> = fixed
+        .into_iter()
         .map(|(key, value)| (key.clone(), schema(value)))
         .collect();
     let required: Vec<&String> = properties.keys().collect();
-    json!({ "type": "object", "required": required, "properties": properties })
+    // A member named by a slot can have any name.
+    let others = named.into_iter().map(|(_, value)| schema(value));
+    let others = others.reduce(|mut known, schema| {
+        join(&mut known, schema);
+        known
+    });
+    json!({
+        "type": "object", "required": required, "properties": properties,
+        "additionalProperties": others.unwrap_or(Json::Bool(false)),
+    })
 }
 
 fn marked(text: &str) -> Option<Slot> {
@@ -72,35 +134,4 @@ pub(crate) fn example_text(template: &Template) -> Json {
     let mut body = Vec::new();
     template.render(0, &crate::explain::SlotNames, &mut body);
     String::from_utf8_lossy(&body).into()
-}
-
-struct Plausible<'c>(&'c Contract);
-
-impl Values for Plausible<'_> {
-    fn value(&self, slot: Slot) -> Value<'_> {
-        let policy = &self.0.policy;
-        let seconds = |d: std::time::Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
-        match slot {
-            Slot::AccountId => Value::Int(1),
-            Slot::AccountIdText => "1".into(),
-            Slot::AccountEmail if policy.identifiers.email => "someone@example.com".into(),
-            Slot::AccountPhone if policy.identifiers.phone => "01000000000".into(),
-            Slot::AccountEmail | Slot::AccountPhone | Slot::AccountKakao => Value::Null,
-            Slot::AccountNickname => "someone".into(),
-            Slot::AccountActive => Value::Bool(true),
-            Slot::AccountCreatedAt | Slot::AccountLastLogin | Slot::Now => {
-                "2026-01-02T03:04:05Z".into()
-            }
-            Slot::SessionId | Slot::RequestId => "019b7e2d4c5f7a8b9c0d1e2f3a4b5c6d".into(),
-            Slot::Access | Slot::Refresh => "eyJ….eyJ….…".into(),
-            Slot::AccessExpiresIn => Value::Int(seconds(policy.tokens.access.lifetime)),
-            Slot::RefreshExpiresIn => Value::Int(seconds(policy.tokens.refresh.lifetime)),
-            Slot::Field => "password".into(),
-            Slot::Reason => "too_short".into(),
-            Slot::RetryAfter => Value::Int(60),
-            Slot::Sessions => Value::Json("[]".into()),
-            Slot::RequestPath => "/".into(),
-            Slot::NowText => "2026-01-02 03:04:05".into(),
-        }
-    }
 }
