@@ -18,6 +18,7 @@ use crate::{
     client::Client,
     ids::{AccountId, SessionId},
     keys::{KeyRing, KeySchedule, KeyView, KeysError},
+    legacy::LegacySecrets,
     limits::Limits,
     password::Hasher,
     policy::{KeyName, Locale, Policy, TokenSpec},
@@ -46,8 +47,8 @@ pub struct Parts {
     pub limits: Limits,
     /// The installation's master key.
     pub master: MasterKey,
-    /// The team's own secret, where there is one.
-    pub legacy_secret: Option<Zeroizing<Vec<u8>>>,
+    /// The teams' own secrets.
+    pub legacy: LegacySecrets,
     /// The URL this installation is known by: `iss` of its tokens.
     pub issuer: String,
     /// The name people know the service by; no password may be it.
@@ -150,7 +151,7 @@ pub struct Engine {
     pub(crate) outbox_sealer: Sealer,
     key_sealer: Sealer,
     internal_secret: Zeroizing<[u8; 32]>,
-    legacy_secret: Option<Zeroizing<Vec<u8>>>,
+    legacy: LegacySecrets,
     issuer: String,
     schedule: KeySchedule,
     /// How long the longest access token of any contract lives.
@@ -196,7 +197,7 @@ impl Engine {
             outbox_sealer: master.sealer("outbox")?,
             key_sealer,
             internal_secret: master.derive("internal tokens"),
-            legacy_secret: parts.legacy_secret,
+            legacy: parts.legacy,
             issuer: parts.issuer,
             schedule: KeySchedule {
                 active_for: parts.signing_key_age,
@@ -479,7 +480,7 @@ impl Engine {
         };
         match spec.key {
             KeyName::Legacy if spec.algorithm.is_symmetric() => {
-                let secret = self.legacy_secret.as_ref();
+                let secret = self.legacy.of(&policy.contract);
                 hmac_key(secret.ok_or_else(|| StartError::NoLegacySecret {
                     contract: contract(),
                 })?)

@@ -25,6 +25,7 @@ pub mod foreign;
 pub mod ids;
 pub mod import;
 mod keys;
+pub mod legacy;
 pub mod limits;
 pub mod notice;
 pub mod operations;

@@ -16,14 +16,14 @@ use axum::{
 };
 use bytes::Bytes;
 use daemun_contract::{Contract, Faults, Source};
-use daemun_engine::{Engine, time::Timestamp, vocabulary::Outcome};
+use daemun_engine::{Engine, legacy::LegacySecrets, time::Timestamp, vocabulary::Outcome};
 use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
-use zeroize::Zeroizing;
 
 use crate::{
     cookies::CookieReader,
     fields::BodyType,
+    forward_auth::{self, Question},
     metrics::Metrics,
     mounted::Mounted,
     origin::{self, Origins},
@@ -43,8 +43,8 @@ pub struct AppParts {
     pub engine: Arc<Engine>,
     /// The contracts to mount.
     pub contracts: Vec<Contract>,
-    /// The team's own secret, which signs the cookies of contracts that sign theirs.
-    pub legacy_secret: Option<Zeroizing<Vec<u8>>>,
+    /// The teams' own secrets, which sign the cookies of contracts that sign theirs.
+    pub legacy: LegacySecrets,
     /// Whether this is dev mode: cookies need not be `Secure`, the outbox has a page.
     pub dev: bool,
     /// The messages of the dev outbox.
@@ -141,13 +141,14 @@ impl App {
             .iter()
             .map(|c| pages::ContractPage::of(c, &parts.public_url))
             .collect();
-        let secret = parts.legacy_secret.as_ref().map(|secret| secret.as_slice());
         let mut mounted = Vec::with_capacity(parts.contracts.len());
         for contract in parts.contracts {
             let realm = parts.engine.realm(&contract.name);
             mounted.push(Mounted {
                 realm: realm.ok_or_else(|| AppError::UnknownContract(contract.name.clone()))?,
-                cookies: CookieReader::new(&contract, secret, parts.dev),
+                name: HeaderValue::from_str(&contract.name)
+                    .map_err(|_| AppError::UnknownContract(contract.name.clone()))?,
+                cookies: CookieReader::new(&contract, parts.legacy.of(&contract.name), parts.dev),
                 metrics: metrics.of_contract(&contract),
                 request_headers: request_headers(&contract),
                 contract,
@@ -185,6 +186,13 @@ impl App {
         let (parts, body) = request.into_parts();
         let (client, secure) = client_address(&peer, &parts.headers, &self.trusted_proxies);
         let head = Head::new(parts, client, secure, id, self.engine.now());
+        if let Some(name) = forward_auth::contract_asked(head.uri.path()) {
+            let mut proxies = self.trusted_proxies.iter();
+            let trusted = proxies.any(|range| range.contains(peer.address));
+            let mut response = self.forward_auth(name, &head, trusted).await;
+            finish(&mut response, id, self.hsts);
+            return response;
+        }
         let mut response = match self.table.find(&self.mounted, head.uri.path()) {
             Some(hit) => {
                 let (mut response, told) = self.contract_route(&hit, &head, body).await;
@@ -204,6 +212,26 @@ impl App {
         };
         finish(&mut response, id, self.hsts);
         response
+    }
+
+    /// Answers a proxy that asks the guard of the contract `name`. A body there is nobody's.
+    async fn forward_auth(&self, name: &str, head: &Head, trusted: bool) -> Response<Body> {
+        let mut mounted = self.mounted.iter();
+        let mounted = mounted.find(|mounted| &*mounted.contract.name == name);
+        let Some((mounted, guard)) =
+            mounted.and_then(|mounted| Some((mounted, mounted.contract.guard.as_ref()?)))
+        else {
+            return forward_auth::nobody_to_ask();
+        };
+        let question = Question {
+            engine: &self.engine,
+            mounted,
+            guard,
+            origins: &self.origins,
+            head,
+            trusted,
+        };
+        question.answer().await
     }
 
     async fn contract_route<'h, B>(

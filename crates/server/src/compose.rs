@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use daemun_contract::Contract;
 use daemun_engine::{
     Engine, KeysError, Parts, StartError,
+    legacy::LegacySecrets,
     limits::Limits,
     password::Hasher,
     policy::Policy,
@@ -21,7 +22,6 @@ use crate::{
     config::Installation,
     data::DataDir,
     report::{Failure, Kind},
-    secret::Secret,
 };
 
 /// The engine on its store, and of the installation what is needed beside it.
@@ -31,7 +31,7 @@ pub(crate) struct Core {
     pub(crate) engine: Arc<Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) contracts: Vec<Contract>,
-    pub(crate) legacy: Option<Secret>,
+    pub(crate) legacy: LegacySecrets,
     pub(crate) public_url: String,
     service_name: String,
     outbox_sealer: Arc<Sealer>,
@@ -89,7 +89,7 @@ impl Core {
             hasher: Hasher::new(installation.hashing)?,
             limits: Limits::new(installation.limits),
             master: installation.master,
-            legacy_secret: installation.legacy.clone(),
+            legacy: installation.legacy.clone(),
             issuer: installation.public_url.clone(),
             service_name: installation.service_name.clone(),
             signing_key_age: installation.signing_age,

@@ -4,7 +4,9 @@
 use std::{env, path::Path, time::Duration};
 
 use daemun_contract::Contract;
-use daemun_engine::{limits::LimitsConfig, password::HashingConfig, seal::MasterKey};
+use daemun_engine::{
+    legacy::LegacySecrets, limits::LimitsConfig, password::HashingConfig, seal::MasterKey,
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -23,7 +25,7 @@ const SIGNING_AGE: Duration = Duration::from_secs(90 * 86_400);
 pub(crate) fn installation(
     data: &DataDir,
     contracts: Vec<Contract>,
-    legacy: Option<Secret>,
+    legacy: LegacySecrets,
     public_url: String,
 ) -> Outcome<Installation> {
     Ok(Installation {
@@ -56,9 +58,27 @@ pub(crate) fn contracts(more: &[std::path::PathBuf]) -> Outcome<Vec<Contract>> {
     }
 }
 
-/// The team's own secret where it is given, or one made for this data.
-pub(crate) fn legacy_secret(data: &DataDir) -> Outcome<Secret> {
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+/// The teams' own secrets where they are given, or one made for this data.
+pub(crate) fn legacy_secrets(data: &DataDir, contracts: &[Contract]) -> Outcome<LegacySecrets> {
+    let mut secrets = LegacySecrets::shared(shared_legacy(data)?);
+    let Some(folder) = set("DAEMUN_LEGACY_SECRET_FOLDER") else {
+        return Ok(secrets);
+    };
+    for contract in contracts {
+        let file = Path::new(&folder).join(format!("{}.secret", contract.name));
+        if file.exists() {
+            let secret = secret::read_file(&file).map_err(|fault| bad(&file, &fault))?;
+            secrets.insert(&contract.name, secret);
+        }
+    }
+    Ok(secrets)
+}
+
+fn set(name: &str) -> Option<std::ffi::OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn shared_legacy(data: &DataDir) -> Outcome<Secret> {
     let plain = set("DAEMUN_LEGACY_SECRET");
     let file = set("DAEMUN_LEGACY_SECRET_FILE");
     match (plain, file) {

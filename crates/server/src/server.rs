@@ -88,7 +88,7 @@ pub(crate) async fn run(core: Core, setup: Setup, ready: impl FnOnce()) -> Outco
     let parts = AppParts {
         engine: Arc::clone(&core.engine),
         contracts: core.contracts,
-        legacy_secret: core.legacy,
+        legacy: core.legacy,
         dev: setup.outbox.is_some(),
         outbox: setup.outbox,
         public_url: core.public_url,

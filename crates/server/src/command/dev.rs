@@ -30,8 +30,8 @@ pub(super) async fn run(dev: cli::Dev) -> Outcome<()> {
         .local_addr()
         .map_or(dev.port, |address| address.port());
     let public_url = format!("http://127.0.0.1:{port}");
-    let legacy = development::legacy_secret(&data)?;
-    let installation = development::installation(&data, contracts, Some(legacy), public_url)?;
+    let legacy = development::legacy_secrets(&data, &contracts)?;
+    let installation = development::installation(&data, contracts, legacy, public_url)?;
     let core = Core::start(data, installation).await?;
     let outbox = DevOutbox::new(Arc::new(SystemClock));
     let screen = screen::Screen::of(&core);

@@ -8,6 +8,7 @@ use daemun_engine::{
     account::Account,
     address::{Email, Identifier, Phone},
     ids::{AccountId, SessionId},
+    legacy::LegacySecrets,
     operations::{OperatorError, Trouble},
     ports::{Entropy, StoreError},
 };
@@ -34,11 +35,16 @@ pub(super) async fn open(place: &Place) -> Outcome<Core> {
         None => {
             let data = DataDir::existing(&data_dir(place))?;
             let contracts = development::contracts(&[])?;
-            let installation = development::installation(&data, contracts, None, String::new())?;
+            let installation = development::installation(
+                &data,
+                contracts,
+                LegacySecrets::default(),
+                String::new(),
+            )?;
             (data, installation)
         }
     };
-    installation.legacy.get_or_insert(any_secret()?);
+    installation.legacy.share_if_none(any_secret()?);
     Ok(Core::beside(data, installation).await?)
 }
 
@@ -49,7 +55,7 @@ pub(super) async fn open_or_make(place: &Place) -> Outcome<Core> {
     if place.config.is_none() && !path.join("daemun.db").exists() {
         let data = DataDir::create(&path)?;
         let contracts = development::contracts(&[])?;
-        let legacy = Some(any_secret()?);
+        let legacy = LegacySecrets::shared(any_secret()?);
         let installation = development::installation(&data, contracts, legacy, String::new())?;
         Core::start(data, installation).await?;
         crate::report::remark(&format!(

@@ -53,6 +53,11 @@ pub(crate) const KNOWN: &[Known] = &[
         "DAEMUN_LEGACY_SECRET_FILE",
         Kind::Text,
     ),
+    known(
+        "secrets.legacy_folder",
+        "DAEMUN_LEGACY_SECRET_FOLDER",
+        Kind::Text,
+    ),
     known("smtp.host", "DAEMUN_SMTP_HOST", Kind::Text),
     known("smtp.port", "DAEMUN_SMTP_PORT", Kind::Number),
     known("smtp.tls", "DAEMUN_SMTP_TLS", Kind::Text),

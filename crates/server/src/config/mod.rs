@@ -22,7 +22,8 @@ use std::{
 
 use daemun_contract::Contract;
 use daemun_engine::{
-    limits::LimitsConfig, password::HashingConfig, ports::Retention, seal::MasterKey,
+    legacy::LegacySecrets, limits::LimitsConfig, password::HashingConfig, ports::Retention,
+    seal::MasterKey,
 };
 use daemun_http::transport::{Cidr, TransportConfig};
 use daemun_mail::{SmtpConfig, WebhookConfig};
@@ -33,10 +34,7 @@ pub(crate) use reader::MAX_BODY_BYTES;
 use reader::Reader;
 use settings::Settings;
 
-use crate::{
-    report::{Failure, Kind, Outcome},
-    secret::Secret,
-};
+use crate::report::{Failure, Kind, Outcome};
 
 /// What makes an installation what it is: enough for a command that works on its data.
 pub(crate) struct Installation {
@@ -44,8 +42,8 @@ pub(crate) struct Installation {
     pub(crate) data: PathBuf,
     /// The master key.
     pub(crate) master: MasterKey,
-    /// The team's own secret.
-    pub(crate) legacy: Option<Secret>,
+    /// The teams' own secrets.
+    pub(crate) legacy: LegacySecrets,
     /// The contracts it mounts.
     pub(crate) contracts: Vec<Contract>,
     /// The URL it is known by, without a slash at its end.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use daemun_contract::{Contract, CookieCodec};
 use daemun_engine::{
+    legacy::LegacySecrets,
     policy::{KeyName, TokenSpec},
     seal::MasterKey,
 };
@@ -17,6 +18,8 @@ use super::{
     settings::Place,
 };
 use crate::secret::{self, Secret};
+
+const LEGACY: &str = "DAEMUN_LEGACY_SECRET_FILE=…, or under [secrets]: legacy_file = \"/etc/daemun/legacy.secret\"; where back ends had different ones, legacy_folder = \"/etc/daemun/legacy\" with CONTRACT.secret in it";
 
 impl Reader {
     pub(super) fn master(&self, data: Option<&Path>) -> Option<MasterKey> {
@@ -68,41 +71,75 @@ impl Reader {
         key
     }
 
-    pub(super) fn legacy(&self, contracts: &[Contract]) -> Option<Secret> {
-        let users = contracts
+    /// The secrets of the former back ends: one for each contract that has one of its own in the
+    /// folder, and one for all others.
+    pub(super) fn legacy(&self, contracts: &[Contract]) -> LegacySecrets {
+        let mut secrets = LegacySecrets::default();
+        let users: Vec<&Contract> = contracts
             .iter()
-            .filter(|contract| signs_with_legacy(contract));
-        let names: Vec<String> = users.map(|c| format!("`{}`", c.name)).collect();
-        let mend = "DAEMUN_LEGACY_SECRET_FILE=…, or under [secrets]: legacy_file = \"/etc/daemun/legacy.secret\"";
+            .filter(|contract| signs_with_legacy(contract))
+            .collect();
+        let mut without = Vec::new();
+        for contract in users {
+            match self.own_legacy(contract) {
+                Some(secret) => {
+                    self.check_legacy("secrets.legacy_folder", &secret, &[contract]);
+                    secrets.insert(&contract.name, secret);
+                }
+                None => without.push(contract),
+            }
+        }
+        if let Some(shared) = self.shared_legacy(&without) {
+            secrets.share_if_none(shared);
+        }
+        secrets
+    }
+
+    /// The secret in the folder that is named after the contract.
+    fn own_legacy(&self, contract: &Contract) -> Option<Secret> {
+        let folder = self.path("secrets.legacy_folder")?;
+        let file = folder.join(format!("{}.secret", contract.name));
+        if !file.exists() {
+            return None;
+        }
+        self.secret_in("secrets.legacy_folder", &file)
+    }
+
+    fn shared_legacy(&self, users: &[&Contract]) -> Option<Secret> {
+        let names: Vec<String> = users.iter().map(|c| format!("`{}`", c.name)).collect();
         let Some((name, secret)) = self.secret("secrets.legacy", "secrets.legacy_file")? else {
             if !names.is_empty() {
                 self.settings.problem(
                     "secrets.legacy",
                     format!("there is no legacy secret, and {} sign with it", names.join(", ")),
                     "it is the secret the former back end signed with: Django's SECRET_KEY, JWT_SECRET and the like",
-                    mend,
+                    LEGACY,
                 );
             }
             return None;
         };
-        if secret::is_of_development(&secret) {
+        self.check_legacy(name, &secret, users);
+        Some(secret)
+    }
+
+    fn check_legacy(&self, name: &'static str, secret: &Secret, users: &[&Contract]) {
+        if secret::is_of_development(secret) {
             self.settings.problem(
                 name,
                 "the legacy secret was made by development mode",
                 "it lies in a directory that people copy about; whoever has it makes tokens for anybody",
-                mend,
+                LEGACY,
             );
         }
-        for contract in contracts {
-            if let Some(what) = checks::legacy_too_short(contract, &secret) {
-                let why =
-                    "a key shorter than its hash can be found by trying (RFC 7518, section 3.2)";
-                let mend = "a longer one: openssl rand -hex 64. Tokens signed with the short one end with it";
-                self.settings.problem(name, what, why, mend);
-                break;
-            }
+        let too_short = users
+            .iter()
+            .find_map(|contract| checks::legacy_too_short(contract, secret));
+        if let Some(what) = too_short {
+            let why = "a key shorter than its hash can be found by trying (RFC 7518, section 3.2)";
+            let mend =
+                "a longer one: openssl rand -hex 64. Tokens signed with the short one end with it";
+            self.settings.problem(name, what, why, mend);
         }
-        Some(secret)
     }
 
     /// A secret in either of its forms. The outer `None` is one that is given and no good, which
@@ -138,23 +175,28 @@ impl Reader {
         let Some(path) = self.path(file) else {
             return Some(None);
         };
-        match secret::read_file(&path) {
-            Ok(secret) => Some(Some((file, secret))),
-            Err(fault) => {
-                let shown = path.display();
-                let mend = match fault {
-                    secret::FileFault::Open { .. } => format!("chmod 600 {shown}"),
-                    _ => "the path of a file that this user may read, and that holds the secret and nothing else".into(),
-                };
-                self.settings.problem(
-                    file,
-                    format!("{shown} {fault}"),
-                    "a secret that others have is none",
-                    mend,
-                );
-                None
-            }
-        }
+        let secret = self.secret_in(file, &path)?;
+        Some(Some((file, secret)))
+    }
+
+    /// The secret in a file that the setting `name` led to.
+    fn secret_in(&self, name: &'static str, path: &Path) -> Option<Secret> {
+        let fault = match secret::read_file(path) {
+            Ok(secret) => return Some(secret),
+            Err(fault) => fault,
+        };
+        let shown = path.display();
+        let mend = match fault {
+            secret::FileFault::Open { .. } => format!("chmod 600 {shown}"),
+            _ => "the path of a file that this user may read, and that holds the secret and nothing else".into(),
+        };
+        self.settings.problem(
+            name,
+            format!("{shown} {fault}"),
+            "a secret that others have is none",
+            mend,
+        );
+        None
     }
 
     /// A configuration that holds secrets itself is a secret.

@@ -54,7 +54,7 @@ async fn a_foreign_refresh_token_becomes_a_session_of_ours() {
     let sessions = daemun.run(&["session", "list", "--json"]).expect(0).json();
     assert_eq!(sessions.as_array().map(Vec::len), Some(1));
     let why = daemun.run(&["session", "why", &sid]).expect(0);
-    assert!(why.stdout.contains("session_adopted"), "{}", why.stdout);
+    assert!(why.stdout.contains("session adopted"), "{}", why.stdout);
     // Logging out ends it, and with it whatever the foreign token could still do.
     let logout = json!({ "refresh": foreign });
     daemun.post("/accounts/logout/", logout).await.expect(204);
