@@ -1,6 +1,8 @@
 //! The command line: what can be asked for, in clap's words. What each command does lives in
 //! [`command`](crate::command).
 
+pub(crate) mod migrate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -22,7 +24,8 @@ Exit codes:
   2  the command line is wrong
   3  there is no such account, session, key or contract
   4  conflict: taken by another account, or by another server
-  5  the data or the running server cannot be reached";
+  5  the data or the running server cannot be reached
+  130  stopped by Ctrl-C";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -44,6 +47,9 @@ pub(crate) enum Command {
     /// Look at the signing keys and rotate them
     #[command(subcommand)]
     Key(Key),
+    /// Take the place of a back end that runs: its accounts, its passwords, its live tokens
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
 }
 
 #[derive(Args)]

@@ -111,6 +111,12 @@ pub(crate) fn sync(data: &DataDir) -> Outcome<()> {
     }
 }
 
+/// Whether a server runs on this data directory.
+pub(crate) fn is_running(data: &DataDir) -> bool {
+    let socket = shortened(&data.control_socket());
+    socket.is_ok_and(|(short, _directory)| BlockingStream::connect(short).is_ok())
+}
+
 fn ask(socket: &Path) -> io::Result<()> {
     let (short, _directory) = shortened(socket)?;
     let mut stream = BlockingStream::connect(short)?;

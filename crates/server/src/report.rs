@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Conflict = 4,
     /// The data or the running server cannot be reached.
     Unreachable = 5,
+    /// Stopped by a signal, cleanly: as a shell has it of SIGINT.
+    Interrupted = 130,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::Unreachable => "unreachable",
+            Self::Interrupted => "interrupted",
         }
     }
 }

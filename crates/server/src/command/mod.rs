@@ -6,6 +6,7 @@ mod contract;
 mod dev;
 mod doctor;
 mod key;
+mod migrate;
 mod operate;
 mod serve;
 mod session;
@@ -36,6 +37,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Account(account) => on_one_core(account::run(account)),
         Command::Session(session) => on_one_core(session::run(session)),
         Command::Key(key) => on_one_core(key::run(key)),
+        Command::Migrate(migrate) => on_one_core(migrate::run(migrate)),
     }
 }
 
@@ -50,6 +52,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Account(account) => account.place().json,
         Command::Session(session) => session.place().json,
         Command::Key(key) => key.place().json,
+        Command::Migrate(migrate) => migrate.json(),
     }
 }
 
