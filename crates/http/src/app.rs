@@ -35,6 +35,7 @@ use crate::{
     transport::{
         BodyFault, Cidr, Handler, Peer, RequestBody, TransportStats, client_address, read_body,
     },
+    trust::{Trust, Way},
 };
 
 /// What the application is made of.
@@ -101,6 +102,7 @@ pub struct App {
     pages: Router,
     origins: Origins,
     trusted_proxies: Vec<Cidr>,
+    trust: Trust,
     hsts: bool,
     max_body_bytes: usize,
     next_request: AtomicU64,
@@ -170,6 +172,7 @@ impl App {
             pages: pages::router(Arc::new(state)),
             origins: Origins::new(&parts.public_url, &parts.allowed_origins, parts.dev),
             trusted_proxies: parts.trusted_proxies,
+            trust: Trust::new(parts.dev),
             hsts: parts.public_url.starts_with("https://"),
             max_body_bytes: parts.max_body_bytes,
             next_request: AtomicU64::new(first_request_id()),
@@ -195,7 +198,8 @@ impl App {
         }
         let mut response = match self.table.find(&self.mounted, head.uri.path()) {
             Some(hit) => {
-                let (mut response, told) = self.contract_route(&hit, &head, body).await;
+                let (mut response, told) =
+                    self.contract_route(&hit, &head, peer.address, body).await;
                 self.origins.share(&head, response.headers_mut());
                 if let Some((route, outcome)) = told {
                     let took = began.elapsed();
@@ -238,6 +242,7 @@ impl App {
         &self,
         hit: &Hit<'h>,
         head: &Head,
+        peer: IpAddr,
         body: B,
     ) -> (
         Response<Body>,
@@ -275,7 +280,7 @@ impl App {
             outcome,
         } = match found {
             None => run.tell(Outcome::MethodNotAllowed),
-            Some(_) => self.run(&run, body).await,
+            Some(_) => self.run(&run, peer, body).await,
         };
         if outcome == Outcome::MethodNotAllowed
             && let Ok(allow) = HeaderValue::try_from(hit.allow())
@@ -288,7 +293,7 @@ impl App {
         (response, Some((route, outcome)))
     }
 
-    async fn run<B>(&self, run: &Run<'_>, body: B) -> Told
+    async fn run<B>(&self, run: &Run<'_>, peer: IpAddr, body: B) -> Told
     where
         B: HttpBody<Data = Bytes, Error: Into<BodyFault>> + Unpin,
     {
@@ -297,11 +302,25 @@ impl App {
         if forgeable && run.route.operation.writes() && self.origins.is_cross_site(run.head) {
             return run.tell(Outcome::CrossSite);
         }
+        if run.route.operation.needs_trust() && !self.may_name_subjects(run, peer) {
+            return run.tell(Outcome::UntrustedCaller);
+        }
         match read_body(body, self.max_body_bytes).await {
             Ok(body) => run.run(body).await,
             Err(BodyFault::TooLarge) => run.tell(Outcome::TooLarge),
             Err(BodyFault::TimedOut | BodyFault::Broken) => run.tell(Outcome::BadRequest),
         }
+    }
+
+    fn may_name_subjects(&self, run: &Run<'_>, peer: IpAddr) -> bool {
+        let way = Way {
+            peer,
+            proxies: &self.trusted_proxies,
+            origins: &self.origins,
+        };
+        let callers = run.mounted.contract.callers;
+        self.trust
+            .may_name_subjects(&self.engine, callers, run.head, way)
     }
 
     /// What belongs to no contract is read with GET; a body there is nobody's.

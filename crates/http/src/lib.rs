@@ -9,6 +9,7 @@
 mod app;
 mod cookies;
 mod fields;
+mod forward_auth;
 mod metrics;
 mod mounted;
 mod origin;
@@ -18,6 +19,7 @@ mod respond;
 mod run;
 mod table;
 pub mod transport;
+mod trust;
 mod values;
 
 pub use app::{App, AppError, AppParts, OutboxView, SentMessage};

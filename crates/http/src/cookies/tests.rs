@@ -44,6 +44,7 @@ fn granted(access: &str) -> Granted {
     };
     Granted {
         access: access.to_owned(),
+        access_issued_at: NOW,
         access_expires_at: NOW,
         refresh: "refresh".to_owned(),
         refresh_expires_at: NOW + Duration::from_secs(60),
