@@ -31,8 +31,13 @@ impl Origins {
     /// Whether a browser would send this request for a page of another site. What no browser sent
     /// (no `Origin`, no `Sec-Fetch-Site`) carries nobody's cookies but its author's.
     pub(crate) fn is_cross_site(&self, head: &Head) -> bool {
-        if let Some(origin) = head.headers.get(header::ORIGIN) {
-            return !self.is_own(origin, head);
+        self.is_cross_site_at(head, head.host())
+    }
+
+    /// The same of a request that is for `host`, whatever host it was passed on to.
+    pub(crate) fn is_cross_site_at(&self, head: &Head, host: Option<&str>) -> bool {
+        if head.headers.contains_key(header::ORIGIN) {
+            return self.is_foreign(head, host);
         }
         match head
             .headers
@@ -44,15 +49,20 @@ impl Origins {
         }
     }
 
-    fn is_own(&self, origin: &HeaderValue, head: &Head) -> bool {
+    /// Whether a request for `host` says that it is from another origin's page.
+    pub(crate) fn is_foreign(&self, head: &Head, host: Option<&str>) -> bool {
+        let mut origins = head.headers.get_all(header::ORIGIN).iter();
+        origins.any(|origin| !self.is_own(origin, host, head.secure))
+    }
+
+    fn is_own(&self, origin: &HeaderValue, host: Option<&str>, secure: bool) -> bool {
         let Ok(origin) = origin.to_str() else {
             return false;
         };
         if self.is_allowed(origin) {
             return true;
         }
-        let scheme = if head.secure { "https" } else { "http" };
-        let host = head.host();
+        let scheme = if secure { "https" } else { "http" };
         host.is_some_and(|host| {
             origin
                 .strip_prefix(scheme)
