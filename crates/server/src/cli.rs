@@ -130,7 +130,62 @@ pub(crate) enum Contract {
         #[arg(long, default_value = "/")]
         url: String,
     },
+    /// Hold a running server against a contract: the back end you have, or daemun itself
+    Verify(Verify),
 }
+
+#[derive(Args)]
+#[command(after_help = VERIFY_NOTES)]
+pub(crate) struct Verify {
+    /// A file, or the name of a contract that comes with daemun
+    #[arg(value_name = "FILE|NAME")]
+    pub(crate) contract: String,
+    /// The server
+    #[arg(long, value_name = "URL")]
+    pub(crate) against: String,
+    /// A test account that can log in: its address
+    #[arg(long, value_name = "ADDRESS", requires = "password_stdin")]
+    pub(crate) account: Option<String>,
+    /// Read its password from standard input; one line break at its end is not part of it
+    #[arg(long, requires = "account")]
+    pub(crate) password_stdin: bool,
+    /// Allow accounts to be made, by the contract's own sign-up; {} in the pattern of their
+    /// addresses stands for what differs
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        num_args = 0..=1,
+        require_equals = true
+    )]
+    pub(crate) sign_up: Option<Option<String>>,
+    /// What tells the code that was sent to {address}, on its standard output [default: the
+    /// outbox of daemun's development mode]
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) code_command: Option<String>,
+    /// The file with the key that trusted callers show [default: the variable DAEMUN_SERVICE_KEY
+    /// has the key itself]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) service_key: Option<PathBuf>,
+    /// Only this route (its path, `POST /path`, or its operation) or this outcome
+    #[arg(long, value_name = "ROUTE|OUTCOME")]
+    pub(crate) only: Vec<String>,
+    /// A header for every request
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    pub(crate) headers: Vec<String>,
+    /// The language to verify, where the contract has several
+    #[arg(long, value_name = "TAG")]
+    pub(crate) locale: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const VERIFY_NOTES: &str = "\
+It is gentle, and yet no reader: it logs the test account in some twenty times, sends a wrong
+password or two for it at each login route, and ends the sessions it made. Where the contract can
+log out everywhere, the account's other sessions end as well: give it an account of its own.
+
+Exit codes: 0 all agree, 1 something differs, 5 the server cannot be reached.";
 
 /// Which installation a command is about. It may be running meanwhile.
 #[derive(Args, Clone)]

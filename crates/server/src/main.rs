@@ -22,6 +22,7 @@ mod screen;
 mod secret;
 mod server;
 mod signals;
+mod verify;
 
 /// Requests allocate small things and free them on other threads. Measured against the system's
 /// allocator, a refresh costs 7 % less processor time, and the idle server takes 30 MB instead of

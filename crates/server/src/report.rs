@@ -138,9 +138,7 @@ impl Answer {
 /// want to read it: that is no failure.
 pub(crate) fn finish(outcome: Outcome, as_json: bool) -> ExitCode {
     match outcome {
-        Ok(answer) if as_json => line(&mut io::stdout(), &pretty(&answer.json)),
-        Ok(answer) if answer.text.is_empty() => {}
-        Ok(answer) => line(&mut io::stdout(), &answer.text),
+        Ok(answer) => show(&answer, as_json),
         Err(failure) => {
             let text = if as_json {
                 pretty(&failure.json())
@@ -152,6 +150,15 @@ pub(crate) fn finish(outcome: Outcome, as_json: bool) -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Prints an answer.
+pub(crate) fn show(answer: &Answer, as_json: bool) {
+    match as_json {
+        true => line(&mut io::stdout(), &pretty(&answer.json)),
+        false if answer.text.is_empty() => {}
+        false => line(&mut io::stdout(), &answer.text),
+    }
 }
 
 /// Prints a remark that is no answer.

@@ -83,7 +83,7 @@ fn identifier(address: &cli::Address) -> Outcome<Identifier> {
 }
 
 /// Reads a password, without the line break that `echo` puts after it.
-fn password(input: &mut dyn Read) -> Outcome<Zeroizing<String>> {
+pub(super) fn password(input: &mut dyn Read) -> Outcome<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::with_capacity(LONGEST * 16));
     input
         .take(LONGEST_BYTES)

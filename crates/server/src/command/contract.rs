@@ -1,4 +1,4 @@
-//! `daemun contract`: check, explain, document. Works on files alone.
+//! `daemun contract`: check, explain, document; files alone. [`verify`](super::verify) asks a server.
 
 use std::path::Path;
 
@@ -17,10 +17,11 @@ pub(super) fn run(command: &cli::Contract) -> Outcome {
         cli::Contract::Openapi { contract, url } => {
             find(contract).map(|c| Answer::text(format!("{:#}", c.openapi(url))))
         }
+        cli::Contract::Verify(verify) => super::on_one_core(super::verify::run(verify)),
     }
 }
 
-fn find(which: &str) -> Outcome<Contract> {
+pub(super) fn find(which: &str) -> Outcome<Contract> {
     Ok(contracts::find(which, Path::new(""))?)
 }
 

@@ -10,6 +10,7 @@ mod migrate;
 mod operate;
 mod serve;
 mod session;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Doctor(doctor) => doctor.json,
         Command::Contract(contract) => match contract {
             cli::Contract::Check { json, .. } => *json,
+            cli::Contract::Verify(verify) => verify.json,
             cli::Contract::Explain { .. } | cli::Contract::Openapi { .. } => false,
         },
         Command::Account(account) => account.place().json,
