@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use crate::{
     adapters::SystemEntropy,
-    config::Installation,
+    config::{Installation, legacy_too_short as too_short},
     contracts,
     data::DataDir,
-    report::{Failure, Kind, Outcome},
+    report::{Failure, Kind, Outcome, remark},
     secret::{self, Secret},
 };
 
@@ -58,18 +58,32 @@ pub(crate) fn contracts(more: &[std::path::PathBuf]) -> Outcome<Vec<Contract>> {
     }
 }
 
-/// The teams' own secrets where they are given, or one made for this data.
+/// The teams' own secrets where they are given, or one made for this data. A contract that comes
+/// along and cannot sign with what is given has the one that was made: it is not what the team is
+/// trying out.
 pub(crate) fn legacy_secrets(data: &DataDir, contracts: &[Contract]) -> Outcome<LegacySecrets> {
-    let mut secrets = LegacySecrets::shared(shared_legacy(data)?);
-    let Some(folder) = set("DAEMUN_LEGACY_SECRET_FOLDER") else {
-        return Ok(secrets);
-    };
+    let shared = shared_legacy(data)?;
+    let folder = set("DAEMUN_LEGACY_SECRET_FOLDER");
+    let mut own = Vec::new();
     for contract in contracts {
-        let file = Path::new(&folder).join(format!("{}.secret", contract.name));
-        if file.exists() {
+        let file = folder
+            .as_ref()
+            .map(|folder| Path::new(folder).join(format!("{}.secret", contract.name)));
+        if let Some(file) = file.filter(|file| file.exists()) {
             let secret = secret::read_file(&file).map_err(|fault| bad(&file, &fault))?;
-            secrets.insert(&contract.name, secret);
+            own.push((contract, secret));
+        } else if let Some(what) = too_short(contract, &shared)
+            && contracts::OF_DEVELOPMENT.contains(&&*contract.name)
+        {
+            remark(&format!(
+                "{what}: it signs with a secret of development mode"
+            ));
+            own.push((contract, made(&data.legacy_secret())?));
         }
+    }
+    let mut secrets = LegacySecrets::shared(shared);
+    for (contract, secret) in own {
+        secrets.insert(&contract.name, secret);
     }
     Ok(secrets)
 }

@@ -82,7 +82,7 @@ pub(super) fn is_monotonous(key: &[u8]) -> bool {
 }
 
 /// Which algorithm of the contract the legacy secret is too short for.
-pub(super) fn legacy_too_short(contract: &Contract, secret: &[u8]) -> Option<String> {
+pub(crate) fn legacy_too_short(contract: &Contract, secret: &[u8]) -> Option<String> {
     let tokens = &contract.policy.tokens;
     let specs = [&tokens.access, &tokens.refresh];
     let spec = specs.into_iter().find(|spec| {

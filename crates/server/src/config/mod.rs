@@ -29,6 +29,7 @@ use daemun_http::transport::{Cidr, TransportConfig};
 use daemun_mail::{SmtpConfig, WebhookConfig};
 use zeroize::Zeroizing;
 
+pub(crate) use checks::legacy_too_short;
 pub(crate) use problem::{Note, Problems};
 pub(crate) use reader::MAX_BODY_BYTES;
 use reader::Reader;

@@ -9,6 +9,8 @@ import django
 from django.conf import settings
 
 SECRET = os.environ["SECRET_KEY"]
+# A file; without one, a database in memory, for all threads of this process.
+DATABASE = os.environ.get("DATABASE", "")
 
 
 def set_up():
@@ -19,14 +21,17 @@ def set_up():
         LANGUAGE_CODE="ko-kr",
         USE_TZ=True,
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        # One database in memory for all threads of this process.
         DATABASES={
             "default": {
                 "ENGINE": "django.db.backends.sqlite3",
-                "NAME": "file:back_end?mode=memory&cache=shared",
+                "NAME": DATABASE or "file:back_end?mode=memory&cache=shared",
             }
         },
-        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        PASSWORD_HASHERS=[
+            "django.contrib.auth.hashers.PBKDF2PasswordHasher"
+            if DATABASE
+            else "django.contrib.auth.hashers.MD5PasswordHasher"
+        ],
         MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
         INSTALLED_APPS=[
             "django.contrib.auth",

@@ -3,6 +3,8 @@
 
 mod cookies;
 mod differential;
+mod moving;
+mod passwords;
 mod peer;
 mod requests;
 mod tokens;

@@ -41,6 +41,11 @@ pub struct Raised {
 impl Peer {
     /// `None`, loudly, where this machine has no Python to install them into.
     pub fn start(frameworks: Frameworks) -> Option<Self> {
+        Self::start_on(frameworks, None)
+    }
+
+    /// The same, its back end on a database in that file.
+    pub fn start_on(frameworks: Frameworks, database: Option<&Path>) -> Option<Self> {
         if let Err(lacks) = can_be_had(frameworks) {
             eprintln!("skipped: {frameworks:?} frameworks not asked: {lacks}");
             return None;
@@ -48,6 +53,9 @@ impl Peer {
         let mut command = Command::new(python());
         if frameworks == Frameworks::Older {
             command.env("PYTHONPATH", older());
+        }
+        if let Some(file) = database {
+            command.env("DATABASE", file);
         }
         let mut child = command
             .arg("peer.py")

@@ -4,23 +4,29 @@
 //!
 //! First the helpers: `call` sends and reads, `people` signs them up and logs them in, `forge` makes
 //! tokens and cookies that no honest server makes, `variant` shortens a contract's times, and
-//! `production` starts what development does not show.
+//! `production` starts what development does not show. For all contracts alike, `draft` writes the
+//! request a route takes, `spoilt` what can be wrong with it, and `judge` looks at the answer.
 
 pub mod call;
+mod draft;
 pub mod forge;
+mod judge;
 pub mod people;
 pub mod production;
+mod spoilt;
 mod variant;
 
 mod addresses;
 mod adoption;
 mod arbitrary;
+mod bad_input;
 mod cookies;
 mod email_cookie;
 mod faults;
 mod forged;
 mod kinds;
 mod limits;
+mod matrix;
 mod native;
 mod operator;
 mod origins;
