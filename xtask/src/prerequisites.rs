@@ -66,13 +66,13 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "postgres",
         package: "postgresql",
-        needed_by: "crates/store-postgres",
+        needed_by: "crates/server/tests/it/migrate/postgres.rs",
         present: has_postgres,
     },
     Tool {
         name: "redis-server",
         package: "redis-server",
-        needed_by: "crates/store-redis",
+        needed_by: "crates/server/tests/it/migrate/redis.rs",
         present: || on_path("redis-server"),
     },
 ];
