@@ -1,6 +1,9 @@
 //! Adopting a former back end's refresh token: from a stranger's token to a session of ours, once.
 
+use std::sync::Arc;
+
 use crate::{
+    address::Identifier,
     audit::AuditKind,
     engine::{Caller, Engine, Realm},
     foreign::{Adopted, Adoption, FOREIGN_GENERATION},
@@ -13,6 +16,16 @@ use crate::{
     tokens::{ForeignProof, Proven},
 };
 
+/// Whom a former back end's token speaks of.
+pub(super) enum ForeignSubject {
+    /// Somebody who was taken over, or whom a trusted caller named.
+    Known(Subject),
+    /// Nobody who is here.
+    Gone,
+    /// Somebody who was never that back end's.
+    NotTheirs,
+}
+
 impl Engine {
     /// Presents a foreign refresh token. The account, and what became of it.
     pub(super) async fn adopt(
@@ -23,10 +36,11 @@ impl Engine {
         now: Timestamp,
     ) -> Result<(Option<AccountId>, Rotated), RefreshError> {
         let policy = realm.policy();
-        let subject = self
-            .foreign_subject(policy, &proof.subject)
-            .await?
-            .ok_or(RefreshError::AccountGone)?;
+        let subject = match self.foreign_subject(policy, &proof.subject).await? {
+            ForeignSubject::Known(subject) => subject,
+            ForeignSubject::Gone => return Err(RefreshError::AccountGone),
+            ForeignSubject::NotTheirs => return Err(RefreshError::InvalidToken),
+        };
         let account = subject.account();
         let mut session = self
             .new_session(realm, caller, subject, idle_of(policy, proof), now)
@@ -64,23 +78,31 @@ impl Engine {
         }
     }
 
-    /// Whom a foreign token speaks of; `None` where there is no such account.
+    /// Whom a foreign token speaks of. An account of ours that merely has the number of one of
+    /// theirs is nobody the token speaks of: those that were taken over alone count.
     pub(super) async fn foreign_subject(
         &self,
         policy: &Policy,
         proven: &Proven,
-    ) -> Result<Option<Subject>, StoreError> {
-        match proven {
-            Proven::Subject(subject) => Ok(Some(subject.clone())),
-            Proven::Email(email) => {
-                let Ok(identifier) = crate::address::Identifier::parse(email, policy.identifiers)
-                else {
-                    return Ok(None);
-                };
-                let found = self.accounts.account_by_identifier(&identifier).await?;
-                Ok(found.map(|(account, _)| Subject::Account(account.id)))
+    ) -> Result<ForeignSubject, StoreError> {
+        let account = match proven {
+            Proven::Subject(Subject::Account(id)) => self.load_account(*id).await?,
+            Proven::Subject(subject) => return Ok(ForeignSubject::Known(subject.clone())),
+            Proven::Email(email) => match Identifier::parse(email, policy.identifiers) {
+                Ok(identifier) => {
+                    let found = self.accounts.account_by_identifier(&identifier).await?;
+                    found.map(|(account, _)| Arc::new(account))
+                }
+                Err(_) => None,
+            },
+        };
+        Ok(match account {
+            None => ForeignSubject::Gone,
+            Some(account) if account.imported => {
+                ForeignSubject::Known(Subject::Account(account.id))
             }
-        }
+            Some(_) => ForeignSubject::NotTheirs,
+        })
     }
 
     async fn refused(

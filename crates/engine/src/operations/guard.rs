@@ -7,7 +7,7 @@ use crate::{
     engine::{Engine, Realm},
     foreign::{FOREIGN_GENERATION, ForeignState},
     ids::{AccountId, SessionId},
-    operations::{Trouble, barred_outcome},
+    operations::{Trouble, adopt::ForeignSubject, barred_outcome},
     policy::Foreign,
     session::{RevokeReason, Subject},
     time::Timestamp,
@@ -257,10 +257,11 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Principal, CheckTokenError> {
         let policy = realm.policy();
-        let subject = self
-            .foreign_subject(policy, &proof.subject)
-            .await?
-            .ok_or(CheckTokenError::Revoked)?;
+        let subject = match self.foreign_subject(policy, &proof.subject).await? {
+            ForeignSubject::Known(subject) => subject,
+            ForeignSubject::Gone => return Err(CheckTokenError::Revoked),
+            ForeignSubject::NotTheirs => return Err(CheckTokenError::InvalidToken),
+        };
         let listed_only = policy.tokens.refresh.foreign == Foreign::Listed;
         match self
             .sessions
@@ -323,10 +324,11 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Subject, GuardError> {
         let policy = realm.policy();
-        let subject = self
-            .foreign_subject(policy, &proof.subject)
-            .await?
-            .ok_or(GuardError::AccountGone)?;
+        let subject = match self.foreign_subject(policy, &proof.subject).await? {
+            ForeignSubject::Known(subject) => subject,
+            ForeignSubject::Gone => return Err(GuardError::AccountGone),
+            ForeignSubject::NotTheirs => return Err(GuardError::InvalidToken),
+        };
         self.check_account(&subject, proof.issued_at, now).await?;
         let Some(token) = proof.foreign else {
             return Ok(subject);

@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 use super::{
     call::{cookies, get, post, with_cookies},
     forge::{HS256, claims, django, forge, forge_hs512, now},
-    people::{EMAIL, Guards, PHONE, account, pair, phone_pair, refresh, refresh_cookie},
+    people::{
+        EMAIL, Guards, PHONE, account, pair, phone_pair, refresh, refresh_cookie, taken_over,
+    },
     variant::with_short,
 };
 use crate::harness::{Answer, Daemun, send};
@@ -26,6 +28,12 @@ fn simplejwt(daemun: &Daemun, kind: &str, user: i64, issued: u64, lives: u64) ->
     forge(&daemun.legacy_secret(), HS256, body.to_string())
 }
 
+/// Mina's account, taken over from the former back end.
+fn minas(daemun: &Daemun) -> i64 {
+    let row = json!({ "id": 41, "email": EMAIL, "phone": PHONE, "nickname": "mina" });
+    taken_over(daemun, row)
+}
+
 fn old_refresh(daemun: &Daemun, user: i64) -> String {
     simplejwt(daemun, "refresh", user, now() - 600, 86_400)
 }
@@ -33,7 +41,7 @@ fn old_refresh(daemun: &Daemun, user: i64) -> String {
 #[tokio::test]
 async fn a_foreign_refresh_token_becomes_a_session_of_ours() {
     let daemun = Daemun::start().await;
-    let id = account(&daemun, PHONE, "mina");
+    let id = minas(&daemun);
     let foreign = old_refresh(&daemun, id);
     let verify = json!({ "token": foreign });
     daemun
@@ -71,7 +79,7 @@ async fn a_foreign_refresh_token_becomes_a_session_of_ours() {
 #[tokio::test]
 async fn s28_a_hundred_tabs_adopt_one_session() {
     let daemun = Daemun::start().await;
-    let id = account(&daemun, PHONE, "mina");
+    let id = minas(&daemun);
     for round in 0..5 {
         let foreign = simplejwt(&daemun, "refresh", id, now() - 600 - round, 86_400);
         let mut tabs = JoinSet::new();
@@ -99,7 +107,7 @@ async fn s26_a_foreign_token_used_again_later_ends_its_session() {
         "[sessions]\ngrace = \"0s\"\nrecovery_gap = 0\n\n[tokens]",
     )];
     let daemun = with_short("phone-pair", &lines).await;
-    let id = account(&daemun, PHONE, "mina");
+    let id = minas(&daemun);
     let foreign = old_refresh(&daemun, id);
     let ask = |token: &str| {
         let body = json!({ "refresh": token });
@@ -114,7 +122,7 @@ async fn s26_a_foreign_token_used_again_later_ends_its_session() {
 #[tokio::test]
 async fn adoption_survives_a_restart() {
     let daemun = Daemun::start().await;
-    let id = account(&daemun, PHONE, "mina");
+    let id = minas(&daemun);
     let foreign = old_refresh(&daemun, id);
     let first = pair(&refresh(&daemun, &foreign).await.expect(200).json());
     let daemun = daemun.killed().go().await;
@@ -125,7 +133,7 @@ async fn adoption_survives_a_restart() {
 #[tokio::test]
 async fn s33_what_shuts_an_account_out_shuts_its_foreign_tokens_out() {
     let daemun = Daemun::start().await;
-    let id = account(&daemun, PHONE, "mina");
+    let id = minas(&daemun);
     let (foreign, unused) = (old_refresh(&daemun, id), old_refresh(&daemun, id));
     let access = simplejwt(&daemun, "access", id, now() - 60, 300);
     assert_eq!(Guards::phone_pair(&daemun, &access).await, 200);
@@ -148,7 +156,7 @@ async fn s33_what_shuts_an_account_out_shuts_its_foreign_tokens_out() {
 #[tokio::test]
 async fn foreign_tokens_that_prove_nothing_adopt_nothing() {
     let daemun = Daemun::start().await;
-    let id = account(&daemun, PHONE, "mina");
+    let id = minas(&daemun);
     let refused = |token: String, why: &'static str| {
         let daemun = &daemun;
         async move {
@@ -204,9 +212,28 @@ async fn foreign_tokens_that_prove_nothing_adopt_nothing() {
 }
 
 #[tokio::test]
+async fn s82_an_account_that_was_never_theirs_is_not_what_their_tokens_speak_of() {
+    let daemun = Daemun::start().await;
+    let ours = account(&daemun, PHONE, "jun");
+    let (access, foreign) = (
+        simplejwt(&daemun, "access", ours, now() - 60, 300),
+        old_refresh(&daemun, ours),
+    );
+    assert_eq!(Guards::phone_pair(&daemun, &access).await, 401);
+    refresh(&daemun, &foreign).await.expect(401);
+    let verify = json!({ "token": foreign });
+    daemun
+        .post("/accounts/token_verify/", verify)
+        .await
+        .expect(401);
+    let sessions = daemun.run(&["session", "list", "--json"]).expect(0).json();
+    assert_eq!(sessions.as_array().map(Vec::len), Some(0));
+}
+
+#[tokio::test]
 async fn cookies_that_django_signed_are_adopted() {
     let daemun = Daemun::start().await;
-    let id = account(&daemun, EMAIL, "mina");
+    let id = minas(&daemun);
     let secret = daemun.legacy_secret();
     let token = old_refresh(&daemun, id);
     let cookie = django(&secret, "refresh_token", &token, now());
@@ -219,7 +246,7 @@ async fn cookies_that_django_signed_are_adopted() {
 #[tokio::test]
 async fn kinds_that_no_claim_tells_apart_are_told_apart_by_their_life() {
     let daemun = Daemun::start().await;
-    account(&daemun, EMAIL, "mina");
+    minas(&daemun);
     let secret = daemun.legacy_secret();
     let minted = |lives: u64| {
         let issued = now() - 60;

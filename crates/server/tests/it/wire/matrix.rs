@@ -4,14 +4,13 @@
 
 use std::fmt::Write as _;
 
-use aws_lc_rs::pbkdf2;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::{
     call::{cookies, get, post, with_cookies},
     forge::badly_signed,
-    people::{EMAIL, PASSWORD, PHONE, Pair},
+    people::{EMAIL, PASSWORD, PHONE, Pair, taken_over},
     variant::with_all_short,
 };
 use crate::harness::{Answer, Daemun, send};
@@ -161,7 +160,8 @@ impl Matrix {
     async fn start(change: impl Fn(&str, &str) -> String) -> Self {
         let daemun = with_all_short(change).await;
         let account = 7;
-        import(&daemun, account);
+        let row = json!({ "id": account, "email": EMAIL, "phone": PHONE, "nickname": "mina" });
+        taken_over(&daemun, row);
         Self {
             daemun,
             account,
@@ -226,31 +226,6 @@ impl Matrix {
         let id = self.account.to_string();
         self.daemun.run(&[act, &[&id]].concat()).expect(0);
     }
-}
-
-/// The account that all contracts know: with an e-mail address and a phone number.
-fn import(daemun: &Daemun, id: i64) {
-    let salt = "aSalt";
-    let mut digest = [0; 32];
-    let rounds = std::num::NonZeroU32::new(1_000).unwrap();
-    pbkdf2::derive(
-        pbkdf2::PBKDF2_HMAC_SHA256,
-        rounds,
-        salt.as_bytes(),
-        PASSWORD.as_bytes(),
-        &mut digest,
-    );
-    let digest = base64_simd::STANDARD.encode_to_string(digest);
-    let row = json!({
-        "id": id, "email": EMAIL, "phone": PHONE, "nickname": "mina", "is_active": true,
-        "password": format!("pbkdf2_sha256$1000${salt}${digest}"),
-    });
-    let file = daemun.folder().join("account.jsonl");
-    std::fs::write(&file, format!("{row}\n")).unwrap();
-    let file = file.to_str().unwrap();
-    daemun
-        .run(&["migrate", "import", "--jsonl", file, "--apply"])
-        .expect(0);
 }
 
 /// The lines of the counters of one contract.

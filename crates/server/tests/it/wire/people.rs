@@ -1,5 +1,8 @@
 //! People: accounts, codes that reached them, and logins through each contract.
 
+use std::num::NonZeroU32;
+
+use aws_lc_rs::pbkdf2;
 use serde_json::{Value, json};
 
 use super::call::{cookies, post};
@@ -47,6 +50,31 @@ pub fn account_with(daemun: &Daemun, address: &str, password: &str, more: &[&str
         .expect(0)
         .json();
     made["id"].as_i64().expect("an id")
+}
+
+/// Takes an account over from a former back end: the members of a row, its number among them. Its
+/// password is hashed as Django does.
+pub fn taken_over(daemun: &Daemun, mut row: Value) -> i64 {
+    let salt = "aSalt";
+    let mut digest = [0; 32];
+    let rounds = NonZeroU32::new(1_000).expect("a number");
+    let (salted, password) = (salt.as_bytes(), PASSWORD.as_bytes());
+    pbkdf2::derive(
+        pbkdf2::PBKDF2_HMAC_SHA256,
+        rounds,
+        salted,
+        password,
+        &mut digest,
+    );
+    let digest = base64_simd::STANDARD.encode_to_string(digest);
+    row["password"] = format!("pbkdf2_sha256$1000${salt}${digest}").into();
+    row["is_active"] = true.into();
+    let file = daemun.folder().join("accounts.jsonl");
+    std::fs::write(&file, format!("{row}\n")).expect("a file");
+    let file = file.to_str().expect("text");
+    let import = ["migrate", "import", "--jsonl", file, "--apply"];
+    daemun.run(&import).expect(0);
+    row["id"].as_i64().expect("an id")
 }
 
 /// Logs in through `native`, tokens in the body.
