@@ -1,4 +1,5 @@
-"""What the tests ask the real frameworks: Django's cookies, PyJWT, SimpleJWT, a back end of theirs.
+"""What the tests ask the real frameworks: Django's cookies and passwords, PyJWT, SimpleJWT, a back
+end of theirs.
 
 One JSON object per line comes in, {"call": a function's name, "with": its arguments}, and one goes
 out: {"ok": what it returned} or {"raised": the exception's class, "says": its words}. The variable
@@ -19,7 +20,7 @@ import back_end
 back_end.set_up()
 
 import jwt
-from django.contrib.auth import get_user_model
+from django.contrib.auth import get_user_model, hashers
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
@@ -52,6 +53,25 @@ def get_cookie(header, name, fallback=True):
     request = RequestFactory().get("/", HTTP_COOKIE=header)
     with override_settings(SIGNED_COOKIE_LEGACY_SALT_FALLBACK=fallback):
         return request.get_signed_cookie(name, default=None)
+
+
+# ---------------------------------------------------------------------------------- passwords
+
+
+def hash_password(password, hasher, cheaply=False):
+    """What Django stores, made at its own cost or hardly any."""
+    hasher = getattr(hashers, hasher + "PasswordHasher")()
+    if cheaply:
+        hasher.iterations, hasher.rounds, hasher.work_factor, hasher.memory_cost = 1000, 4, 1024, 256
+    return hasher.encode(password, hasher.salt())
+
+
+def password_matches(password, stored):
+    """Whether Django lets such a password in."""
+    name = stored.split("$")[0]
+    every = hashers.BasePasswordHasher.__subclasses__()
+    every += [below for hasher in every for below in hasher.__subclasses__()]
+    return next(hasher for hasher in every if hasher.algorithm == name)().verify(password, stored)
 
 
 # ------------------------------------------------------------------------------------- tokens
@@ -139,6 +159,7 @@ def suspend(phone):
 def main():
     calls = [versions, set_cookie, get_cookie, pyjwt, simplejwt_reads, simplejwt_authenticates]
     calls += [simplejwt_mints, mint, shape, with_key_set, serve, suspend]
+    calls += [hash_password, password_matches]
     by_name = {call.__name__: call for call in calls}
     for line in sys.stdin:
         asked = json.loads(line)
