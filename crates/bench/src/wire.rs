@@ -24,6 +24,8 @@ pub struct Connection {
 #[derive(Debug)]
 pub struct Answer<'a> {
     pub status: u16,
+    /// How many bytes it has, head and body.
+    pub length: usize,
     pub body: &'a [u8],
 }
 
@@ -71,6 +73,7 @@ impl Connection {
             .unwrap_or_default();
         Ok(Answer {
             status: head.status,
+            length: head.end,
             body,
         })
     }
@@ -208,6 +211,7 @@ mod tests {
     fn a_token_is_found_by_its_name() {
         let answer = Answer {
             status: 200,
+            length: 0,
             body: br#"{"access":"a.b","refresh":"c.d"}"#,
         };
         assert_eq!(

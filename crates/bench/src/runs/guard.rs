@@ -18,7 +18,8 @@ pub async fn run(scale: Scale, findings: &mut Findings) -> Result<()> {
         ("EdDSA", GUARDED_NATIVE, &native.access),
     ] {
         let guarded = wire::get(path, Some(token));
-        let ratio = against_floor(&daemun, &installation, guarded, token, scale).await?;
+        let body = wire::once(daemun.address(), &guarded).await?;
+        let ratio = against_floor(&daemun, &installation, &guarded, token, &body, scale).await?;
         findings.at_most(
             &format!("guard, {name}: cost against the floor"),
             ratio,
@@ -29,26 +30,26 @@ pub async fn run(scale: Scale, findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-/// The floor gets a request with the same token, does not look at it, and answers as many bytes.
-async fn against_floor(
+/// The floor gets a request with the same token, does not look at it, and answers `body`: as many bytes.
+pub async fn against_floor(
     daemun: &Server,
     installation: &Installation,
-    guarded: Vec<u8>,
+    guarded: &[u8],
     token: &str,
+    body: &[u8],
     scale: Scale,
 ) -> Result<f64> {
-    let body = wire::once(daemun.address(), &guarded).await?;
-    let floor = floor::start(b"{}", &body, &installation.folder().join("floor.log")).await?;
+    let floor = floor::start(b"{}", body, &installation.folder().join("floor.log")).await?;
     let bare = wire::get(floor::GUARDED, Some(token));
     let (mut costs, mut floor_costs) = (Vec::new(), Vec::new());
     for _ in 0..scale.rounds {
         for (server, request, costs, name) in [
-            (&floor, &bare, &mut floor_costs, "floor "),
-            (daemun, &guarded, &mut costs, "daemun"),
+            (&floor, &*bare, &mut floor_costs, "floor "),
+            (daemun, guarded, &mut costs, "daemun"),
         ] {
             let scripts = vec![
                 Repeat {
-                    request: request.clone()
+                    request: request.to_vec()
                 };
                 scale.connections
             ];

@@ -1,5 +1,6 @@
 //! The runs, one module per question.
 
+mod forward_auth;
 mod guard;
 mod idle;
 mod one_token;
@@ -30,6 +31,8 @@ pub enum Run {
     Simulate,
     /// Processor time of a guarded request against the floor.
     Guard,
+    /// Processor time of a proxy's question against the floor.
+    ForwardAuth,
     /// A session's size on disk over many rotations.
     SessionSize,
     /// One token presented by many at once (S1).
@@ -55,6 +58,7 @@ impl Run {
             Self::RefreshSlowDisk => "refresh on a slow disk",
             Self::Simulate => "simulated browsers and thieves",
             Self::Guard => "guarded request",
+            Self::ForwardAuth => "forward-auth",
             Self::SessionSize => "session size",
             Self::OneToken => "one token, many callers",
             Self::Kill => "kill -9 under load",
@@ -79,6 +83,7 @@ impl Run {
                     Ok(())
                 }
                 Self::Guard => guard::run(scale, findings).await,
+                Self::ForwardAuth => forward_auth::run(scale, findings).await,
                 Self::SessionSize => session_size::run(findings).await,
                 Self::OneToken => one_token::run(scale, findings).await,
                 Self::Kill => survival::run(survival::Ending::Kill, scale, findings).await,
