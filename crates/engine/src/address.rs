@@ -18,6 +18,9 @@ pub enum InvalidAddress {
     /// Not the syntax of an e-mail address, or one of its exotic forms.
     #[error("not an e-mail address")]
     Email,
+    /// Longer than any e-mail address.
+    #[error("longer than any e-mail address")]
+    TooLong,
     /// Not a phone number.
     #[error("not a phone number")]
     Phone,
@@ -35,17 +38,18 @@ impl Email {
     /// Reads one address: `local@domain`, unquoted, a domain with a dot in it.
     ///
     /// # Errors
-    /// [`InvalidAddress::Email`] for anything else: lists, display names, quoted local parts,
+    /// [`InvalidAddress::TooLong`], or [`InvalidAddress::Email`] for anything else: lists, display names, quoted local parts,
     /// address literals, control characters.
     pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
         let text: String = text.trim().nfc().collect();
-        let (local, domain) = text.rsplit_once('@').ok_or(InvalidAddress::Email)?;
-        let well_formed =
-            text.len() <= LONGEST && local_is_plain(local) && domain_key(domain).is_some();
-        if !well_formed {
-            return Err(InvalidAddress::Email);
+        if text.len() > LONGEST {
+            return Err(InvalidAddress::TooLong);
         }
-        Ok(Self(text.into()))
+        let (local, domain) = text.rsplit_once('@').ok_or(InvalidAddress::Email)?;
+        let well_formed = local_is_plain(local) && domain_key(domain).is_some();
+        well_formed
+            .then(|| Self(text.into()))
+            .ok_or(InvalidAddress::Email)
     }
 
     /// Takes an address from a store, where it was checked on the way in.

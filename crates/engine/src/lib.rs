@@ -32,6 +32,7 @@ pub mod operations;
 pub mod password;
 pub mod policy;
 pub mod ports;
+pub mod profile;
 pub mod revocation;
 pub mod seal;
 pub mod service_key;

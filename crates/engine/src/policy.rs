@@ -5,7 +5,9 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{address::IdentifierKinds, code::CodePolicy, session::RotationPolicy};
+use crate::{
+    address::IdentifierKinds, code::CodePolicy, profile::ProfileField, session::RotationPolicy,
+};
 
 /// Everything a contract decides about accounts, sessions, codes and tokens.
 #[derive(Clone, Debug)]
@@ -29,6 +31,10 @@ pub struct Policy {
     pub tokens: TokenProfile,
     /// Whether a new account's address must be proved before it can be used.
     pub confirm_address: bool,
+    /// The longest nickname taken, in code points.
+    pub nickname_max: usize,
+    /// The fields of its own that it declares, at most [`MOST_FIELDS`](crate::profile::MOST_FIELDS).
+    pub fields: Vec<ProfileField>,
 }
 
 impl Policy {

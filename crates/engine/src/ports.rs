@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{
-    account::{Account, PasswordHash, Status},
+    account::{Account, PasswordHash, Profile, Status},
     address::Identifier,
     audit::{AuditEvent, AuditKind},
     code::{CodeHash, CodePolicy, CodePurpose},
@@ -68,7 +68,12 @@ pub trait Accounts: Send + Sync {
     /// `new.code` makes both once it is.
     async fn register(&self, new: NewAccount) -> Stored<Registered>;
 
-    /// Replaces password and nickname of an account that was never verified, as a repeated
+    /// Whether some account has that address, and whether some has that nickname. A hint: only
+    /// [`register`](Self::register) decides.
+    async fn taken(&self, identifier: Option<&Identifier>, nickname: Option<&str>)
+    -> Stored<Taken>;
+
+    /// Replaces password, nickname and fields of an account that was never verified, as a repeated
     /// sign-up does. False where there is no such account, or it is no longer unverified. A
     /// nickname that is another's is not taken from them: the account keeps the one it had.
     async fn replace_unverified(
@@ -76,6 +81,7 @@ pub trait Accounts: Send + Sync {
         id: AccountId,
         password: PasswordHash,
         nickname: Option<Box<str>>,
+        profile: Profile,
     ) -> Stored<bool>;
 
     /// Sends a code: keeps its hash, kills the one before, puts the message into the outbox.
@@ -122,9 +128,12 @@ pub struct NewAccount {
     pub identifier: Identifier,
     /// Its display name.
     pub nickname: Option<Box<str>>,
+    /// What it has in the fields of a team's own.
+    pub profile: Profile,
     /// The hash of its password.
     pub password: PasswordHash,
-    /// Its status: unverified, or active where an operator vouches for the address.
+    /// Its status: unverified, or active where an operator vouches for the address or its contract
+    /// asks for no proof.
     pub status: Status,
     /// The code that will prove the address, made once the id is known; `None` where an operator
     /// vouches.
@@ -133,6 +142,15 @@ pub struct NewAccount {
     pub now: Timestamp,
     /// Through which contract, and from where.
     pub origin: Origin,
+}
+
+/// Which parts of a sign-up are somebody's already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The address.
+    pub identifier: bool,
+    /// The nickname.
+    pub nickname: bool,
 }
 
 /// Makes a new account's code once its id is known: pure, called within the store's transaction.

@@ -29,6 +29,13 @@ impl Timestamp {
         Self(seconds.saturating_mul(1_000_000))
     }
 
+    /// Reads RFC 3339 (`2026-11-21T07:00:00Z`, any offset); `None` where the text is no such thing.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let point: jiff::Timestamp = text.parse().ok()?;
+        Some(Self(point.as_microsecond()))
+    }
+
     /// Microseconds since the epoch.
     #[must_use]
     pub const fn unix_micros(self) -> i64 {
@@ -51,6 +58,20 @@ impl Timestamp {
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl Timestamp {
+    /// RFC 3339 in UTC as Python's frameworks write it: to the microsecond, of which there is no
+    /// word where there are none.
+    #[must_use]
+    pub fn to_micros_text(self) -> String {
+        let whole = self.to_string();
+        let micros = self.0.rem_euclid(1_000_000);
+        match (whole.strip_suffix('Z'), micros) {
+            (Some(seconds), 1..) => format!("{seconds}.{micros:06}Z"),
+            _ => whole,
+        }
     }
 }
 

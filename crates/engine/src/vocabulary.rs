@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use crate::profile::MOST_FIELDS;
+
 /// What a contract's tokens can be signed with.
 pub use daemun_token::Algorithm;
 
@@ -66,6 +68,8 @@ pub enum Input {
     Subject,
     /// What kind of subject that is, in the caller's own words.
     SubjectType,
+    /// A field of the contract's own, by its place among those it declares.
+    Profile(u8),
 }
 
 /// How an operation ends, and how a request fails before or beside it.
@@ -197,12 +201,24 @@ pub enum Slot {
     AccountAdmin,
     /// When the account was last changed, RFC 3339.
     AccountUpdatedAt,
+    /// When the account was made, to the microsecond.
+    AccountCreatedAtMicros,
+    /// When it was last changed, to the microsecond.
+    AccountUpdatedAtMicros,
+    /// When it last logged in, to the microsecond, or null.
+    AccountLastLoginMicros,
+    /// What the account has in a field of the contract's own, by its place among those it declares.
+    AccountProfile(u8),
     /// Seconds to wait, a number.
     RetryAfter,
     /// The account's sessions, a JSON array of objects.
     Sessions,
     /// The path of the request.
     RequestPath,
+    /// The method of the request.
+    RequestMethod,
+    /// The content type of the request's body as it was sent, shortened.
+    RequestType,
     /// The id of the request, as in the log.
     RequestId,
     /// Now, RFC 3339.
@@ -451,6 +467,9 @@ impl Operation {
                 S::AccountCreatedAt,
                 S::AccountUpdatedAt,
                 S::AccountLastLogin,
+                S::AccountCreatedAtMicros,
+                S::AccountUpdatedAtMicros,
+                S::AccountLastLoginMicros,
                 S::AccountAdmin,
                 S::SessionId,
                 S::Access,
@@ -484,6 +503,9 @@ impl Operation {
                 S::AccountCreatedAt,
                 S::AccountUpdatedAt,
                 S::AccountLastLogin,
+                S::AccountCreatedAtMicros,
+                S::AccountUpdatedAtMicros,
+                S::AccountLastLoginMicros,
                 S::AccountAdmin,
                 S::SessionId,
                 S::AccessExpiresIn,
@@ -506,7 +528,7 @@ impl Operation {
 }
 
 impl Input {
-    /// Every input.
+    /// Every input that contracts do not declare themselves.
     pub const ALL: [Self; 10] = [
         Self::Identifier,
         Self::Password,
@@ -520,9 +542,9 @@ impl Input {
         Self::SubjectType,
     ];
 
-    /// Its name in contracts.
+    /// Its name in contracts; that of a declared field is known to its contract.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Identifier => "identifier",
             Self::Password => "password",
@@ -534,7 +556,26 @@ impl Input {
             Self::AccessToken => "access_token",
             Self::Subject => "subject",
             Self::SubjectType => "subject_type",
+            Self::Profile(nth) => numbered(&PROFILE_INPUTS, nth),
         }
+    }
+
+    /// Its place in [`ALL`](Self::ALL); none where a contract declared it.
+    #[must_use]
+    pub const fn index(self) -> Option<usize> {
+        Some(match self {
+            Self::Identifier => 0,
+            Self::Password => 1,
+            Self::Nickname => 2,
+            Self::Code => 3,
+            Self::Token => 4,
+            Self::Keep => 5,
+            Self::SessionId => 6,
+            Self::AccessToken => 7,
+            Self::Subject => 8,
+            Self::SubjectType => 9,
+            Self::Profile(_) => return None,
+        })
     }
 
     /// Whether an answer may show what was sent as it: no secret is ever echoed.
@@ -542,6 +583,74 @@ impl Input {
     pub const fn may_be_shown(self) -> bool {
         matches!(self, Self::Nickname | Self::Subject | Self::SubjectType)
     }
+}
+
+/// The names of declared fields where their own are not known: in marks, and in logs.
+const PROFILE_INPUTS: [&str; MOST_FIELDS] = [
+    "profile.#0",
+    "profile.#1",
+    "profile.#2",
+    "profile.#3",
+    "profile.#4",
+    "profile.#5",
+    "profile.#6",
+    "profile.#7",
+    "profile.#8",
+    "profile.#9",
+    "profile.#10",
+    "profile.#11",
+    "profile.#12",
+    "profile.#13",
+    "profile.#14",
+    "profile.#15",
+];
+
+/// The same for what accounts show of them.
+const PROFILE_SLOTS: [&str; MOST_FIELDS] = [
+    "account.profile.#0",
+    "account.profile.#1",
+    "account.profile.#2",
+    "account.profile.#3",
+    "account.profile.#4",
+    "account.profile.#5",
+    "account.profile.#6",
+    "account.profile.#7",
+    "account.profile.#8",
+    "account.profile.#9",
+    "account.profile.#10",
+    "account.profile.#11",
+    "account.profile.#12",
+    "account.profile.#13",
+    "account.profile.#14",
+    "account.profile.#15",
+];
+
+fn numbered(names: &'static [&'static str; MOST_FIELDS], nth: u8) -> &'static str {
+    names.get(usize::from(nth)).copied().unwrap_or("profile.#")
+}
+
+/// What can be wrong with an input, in stable words, and the wider word that such a fault is
+/// answered by where the contract has no answer for the narrower.
+pub const REASONS: [(&str, Option<&str>); 12] = [
+    ("malformed", None),
+    ("too_short", None),
+    ("too_long", None),
+    ("common", None),
+    ("out_of_range", None),
+    ("null", None),
+    ("wrong_type", None),
+    ("is_text", Some("wrong_type")),
+    ("is_boolean", Some("wrong_type")),
+    ("is_number", Some("wrong_type")),
+    ("is_list", Some("wrong_type")),
+    ("is_object", Some("wrong_type")),
+];
+
+/// The wider word for a reason, where there is one.
+#[must_use]
+pub fn wider_reason(reason: &str) -> Option<&'static str> {
+    let known = REASONS.iter().find(|(known, _)| *known == reason);
+    known.and_then(|(_, wider)| *wider)
 }
 
 impl Outcome {
@@ -690,8 +799,8 @@ impl Outcome {
 }
 
 impl Slot {
-    /// Every slot.
-    pub const ALL: [Self; 29] = [
+    /// Every slot that contracts do not declare themselves.
+    pub const ALL: [Self; 34] = [
         Self::AccountId,
         Self::AccountIdText,
         Self::AccountEmail,
@@ -715,21 +824,50 @@ impl Slot {
         Self::ExpiresAt,
         Self::AccountAdmin,
         Self::AccountUpdatedAt,
+        Self::AccountCreatedAtMicros,
+        Self::AccountUpdatedAtMicros,
+        Self::AccountLastLoginMicros,
         Self::RetryAfter,
         Self::Sessions,
         Self::RequestPath,
+        Self::RequestMethod,
+        Self::RequestType,
         Self::RequestId,
         Self::Now,
         Self::NowText,
     ];
 
     /// The values every answer may show.
-    pub const OF_EVERY_ANSWER: &'static [Self] =
-        &[Self::RequestPath, Self::RequestId, Self::Now, Self::NowText];
+    pub const OF_EVERY_ANSWER: &'static [Self] = &[
+        Self::RequestPath,
+        Self::RequestMethod,
+        Self::RequestType,
+        Self::RequestId,
+        Self::Now,
+        Self::NowText,
+    ];
 
-    /// Its name in contracts.
+    /// The values that show an account.
+    pub const OF_AN_ACCOUNT: &'static [Self] = &[
+        Self::AccountId,
+        Self::AccountIdText,
+        Self::AccountEmail,
+        Self::AccountPhone,
+        Self::AccountNickname,
+        Self::AccountActive,
+        Self::AccountKakao,
+        Self::AccountCreatedAt,
+        Self::AccountUpdatedAt,
+        Self::AccountLastLogin,
+        Self::AccountCreatedAtMicros,
+        Self::AccountUpdatedAtMicros,
+        Self::AccountLastLoginMicros,
+        Self::AccountAdmin,
+    ];
+
+    /// Its name in contracts; that of a declared field is known to its contract.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::AccountId => "account.id",
             Self::AccountIdText => "account.id_text",
@@ -754,9 +892,15 @@ impl Slot {
             Self::ExpiresAt => "access.expires_at",
             Self::AccountAdmin => "account.admin",
             Self::AccountUpdatedAt => "account.updated_at",
+            Self::AccountCreatedAtMicros => "account.created_at.micros",
+            Self::AccountUpdatedAtMicros => "account.updated_at.micros",
+            Self::AccountLastLoginMicros => "account.last_login.micros",
+            Self::AccountProfile(nth) => numbered(&PROFILE_SLOTS, nth),
             Self::RetryAfter => "retry_after",
             Self::Sessions => "sessions",
             Self::RequestPath => "request.path",
+            Self::RequestMethod => "request.method",
+            Self::RequestType => "request.type",
             Self::RequestId => "request.id",
             Self::Now => "now",
             Self::NowText => "now.text",
@@ -777,12 +921,19 @@ impl Slot {
                 | Self::AccountLastLogin
                 | Self::AccountAdmin
                 | Self::AccountUpdatedAt
+                | Self::AccountCreatedAtMicros
+                | Self::AccountUpdatedAtMicros
+                | Self::AccountLastLoginMicros
+                | Self::AccountProfile(_)
         )
     }
 
-    /// The slot of that name.
+    /// The slot of that name, as [`name`](Self::name) has it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
+        if let Some(nth) = name.strip_prefix("account.profile.#") {
+            return nth.parse().ok().map(Self::AccountProfile);
+        }
         Self::ALL.into_iter().find(|slot| slot.name() == name)
     }
 }
@@ -798,6 +949,18 @@ pub struct Failure {
     pub reason: Option<&'static str>,
     /// How long to wait before another try.
     pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A fault of one input.
+    #[must_use]
+    pub fn at(outcome: Outcome, input: Input, reason: Option<&'static str>) -> Self {
+        Self {
+            input: Some(input),
+            reason,
+            ..outcome.into()
+        }
+    }
 }
 
 impl From<Outcome> for Failure {

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use daemun_engine::{
-    account::{Account, PasswordHash, Status},
+    account::{Account, PasswordHash, Profile, Status},
     address::{Email, Identifier, Phone},
     audit::{AuditEvent, AuditKind},
     ids::AccountId,
     ports::{
         Accounts, CodeAttempt, CodeRedeemed, CodeSent, NewAccount, NewCode, NewNotice, Registered,
-        StatusChange, Stored, nickname_key,
+        StatusChange, Stored, Taken, nickname_key,
     },
     revocation::Revocation,
     time::Timestamp,
@@ -16,7 +16,9 @@ use daemun_engine::{
 use rusqlite::{Connection, params};
 
 use crate::{
-    SqliteStore, codes, revocations,
+    SqliteStore, codes,
+    import::json,
+    revocations,
     rows::{Columns, Fault, execute, many, one},
     upkeep,
     writer::{Guard, Tx},
@@ -45,9 +47,10 @@ impl Accounts for SqliteStore {
         id: AccountId,
         password: PasswordHash,
         nickname: Option<Box<str>>,
+        profile: Profile,
     ) -> Stored<bool> {
         self.write(Guard::OneStatement, move |tx| {
-            replace_unverified(tx, id, &password, nickname.as_deref())
+            replace_unverified(tx, id, &password, nickname.as_deref(), &profile)
         })
         .await
     }
@@ -74,6 +77,24 @@ impl Accounts for SqliteStore {
         let identifier = identifier.clone();
         self.read(move |connection| by_identifier(connection, &identifier))
             .await
+    }
+
+    async fn taken(
+        &self,
+        identifier: Option<&Identifier>,
+        nickname: Option<&str>,
+    ) -> Stored<Taken> {
+        let identifier = identifier.cloned();
+        let key = nickname.map(nickname_key);
+        self.read(move |connection| {
+            let by_address = identifier.map(|address| id_by_identifier(connection, &address));
+            let by_nickname = key.map(|key| nickname_owner(connection, &key));
+            Ok(Taken {
+                identifier: by_address.transpose()?.flatten().is_some(),
+                nickname: by_nickname.transpose()?.flatten().is_some(),
+            })
+        })
+        .await
     }
 
     async fn account(&self, id: AccountId) -> Stored<Option<Account>> {
@@ -147,8 +168,8 @@ fn insert(tx: &Tx<'_>, new: &NewAccount, nickname_key: Option<&str>) -> Result<A
         tx.connection,
         "INSERT INTO accounts (email, email_key, phone, phone_key, nickname, nickname_key,
                                password_hash, status, status_since, suspended_until, created_at,
-                               updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
+                               updated_at, profile)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12)",
         params![
             email.map(|(text, _)| text),
             email.map(|(_, key)| key),
@@ -161,6 +182,7 @@ fn insert(tx: &Tx<'_>, new: &NewAccount, nickname_key: Option<&str>) -> Result<A
             since,
             until,
             new.now.unix_micros(),
+            json(&new.profile)?,
         ],
     )?;
     Ok(AccountId(tx.connection.last_insert_rowid()))
@@ -172,6 +194,7 @@ fn replace_unverified(
     id: AccountId,
     password: &PasswordHash,
     nickname: Option<&str>,
+    profile: &Profile,
 ) -> Result<bool, Fault> {
     let key = nickname.map(nickname_key);
     let owner = match &key {
@@ -184,9 +207,17 @@ fn replace_unverified(
         "UPDATE accounts
             SET password_hash = ?2,
                 nickname      = iif(?5, nickname, ?3),
-                nickname_key  = iif(?5, nickname_key, ?4)
+                nickname_key  = iif(?5, nickname_key, ?4),
+                profile       = ?6
           WHERE id = ?1 AND status = 'unverified'",
-        params![id.0, password.as_stored(), nickname, key, keeps_nickname],
+        params![
+            id.0,
+            password.as_stored(),
+            nickname,
+            key,
+            keeps_nickname,
+            json(profile)?,
+        ],
     )?;
     Ok(changed == 1)
 }

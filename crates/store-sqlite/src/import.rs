@@ -330,6 +330,6 @@ fn keep(tx: &Tx<'_>, token: &ForeignToken) -> Result<usize, Fault> {
     )
 }
 
-fn json(value: &impl Serialize) -> Result<String, Fault> {
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|error| Fault::Corrupt(format!("accounts: {error}")))
 }

@@ -168,12 +168,13 @@ pub async fn an_operators_account_needs_no_code(store: AnyStore) {
 /// A repeated sign-up replaces what nobody has proved, and nothing else.
 pub async fn an_unverified_account_is_replaced(store: AnyStore) {
     let id = unverified(&store, &email("someone@example.com"), "111111").await;
-    let replace = |id| store.replace_unverified(id, hash("$second"), Some("Sunny".into()));
+    let replace =
+        |id| store.replace_unverified(id, hash("$second"), Some("Sunny".into()), [].into());
     assert!(replace(id).await.unwrap());
     let (after, password) = found(&store, "someone@example.com").await.unwrap();
     assert_eq!(after.nickname.as_deref(), Some("Sunny"));
     assert_eq!(password.as_stored(), "$second");
-    let again = store.replace_unverified(id, hash("$third"), None);
+    let again = store.replace_unverified(id, hash("$third"), None, [].into());
     assert!(again.await.unwrap());
     assert_eq!(account(&store, id).await.nickname, None);
     let in_use = active(&store, "other@example.com").await;
@@ -181,6 +182,47 @@ pub async fn an_unverified_account_is_replaced(store: AnyStore) {
     assert!(!replace(AccountId(4_711)).await.unwrap());
     let (_, password) = found(&store, "other@example.com").await.unwrap();
     assert_eq!(password.as_stored(), "$argon2id$first");
+}
+
+/// What a sign-up brought for the fields of a team's own is kept; a repeated one replaces it.
+pub async fn an_account_keeps_what_its_sign_up_brought(store: AnyStore) {
+    let school = |number: i64| -> crate::account::Profile {
+        [
+            ("school".into(), number.into()),
+            ("friends".into(), serde_json::json!([])),
+        ]
+        .into()
+    };
+    let new = NewAccount {
+        nickname: Some("햇살".into()),
+        profile: school(3),
+        ..sign_up(&email("someone@example.com"), "111111")
+    };
+    let id = created(store.register(new).await.unwrap());
+    assert_eq!(account(&store, id).await.profile, school(3));
+    let replaced = store.replace_unverified(id, hash("$second"), None, school(4));
+    assert!(replaced.await.unwrap());
+    assert_eq!(account(&store, id).await.profile, school(4));
+}
+
+/// Whether an address or a nickname is somebody's, however it is spelt.
+pub async fn what_is_taken_is_told(store: AnyStore) {
+    let new = NewAccount {
+        nickname: Some("Sunny".into()),
+        ..sign_up(&email("someone@example.com"), "111111")
+    };
+    store.register(new).await.unwrap();
+    let (known, other) = (email("SOMEONE@example.com"), email("other@example.com"));
+    for (address, nickname, taken) in [
+        (None, None, (false, false)),
+        (Some(&known), None, (true, false)),
+        (None, Some("sunny"), (false, true)),
+        (Some(&known), Some("Sunny"), (true, true)),
+        (Some(&other), Some("rainy"), (false, false)),
+    ] {
+        let told = store.taken(address, nickname).await.unwrap();
+        assert_eq!((told.identifier, told.nickname), taken);
+    }
 }
 
 /// The password counts; a nickname that is another's stays theirs.
@@ -199,12 +241,12 @@ pub async fn a_replacement_takes_nobodys_nickname(store: AnyStore) {
             .await
             .unwrap(),
     );
-    let replaced = store.replace_unverified(id, hash("$second"), Some("Sunny".into()));
+    let replaced = store.replace_unverified(id, hash("$second"), Some("Sunny".into()), [].into());
     assert!(replaced.await.unwrap());
     let (after, password) = found(&store, "b@example.com").await.unwrap();
     assert_eq!(after.nickname.as_deref(), Some("rainy"));
     assert_eq!(password.as_stored(), "$second");
-    let respelt = store.replace_unverified(id, hash("$third"), Some("Rainy".into()));
+    let respelt = store.replace_unverified(id, hash("$third"), Some("Rainy".into()), [].into());
     assert!(respelt.await.unwrap(), "one's own name is not another's");
     assert_eq!(account(&store, id).await.nickname.as_deref(), Some("Rainy"));
 }

@@ -95,6 +95,8 @@ macro_rules! conformance_tests {
                 many_sign_ups_with_one_nickname_make_one_account
                 an_operators_account_needs_no_code
                 an_unverified_account_is_replaced
+                an_account_keeps_what_its_sign_up_brought
+                what_is_taken_is_told
                 a_replacement_takes_nobodys_nickname
                 s66_a_hash_is_replaced_only_while_it_is_the_same
                 accounts_are_listed_in_order

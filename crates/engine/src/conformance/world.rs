@@ -86,6 +86,7 @@ pub(super) fn sign_up(identifier: &Identifier, code: &'static str) -> NewAccount
     NewAccount {
         identifier: identifier.clone(),
         nickname: None,
+        profile: [].into(),
         password: hash("$argon2id$first"),
         status: Status::Unverified,
         code: Some(Box::new(move |account| {

@@ -2,6 +2,7 @@
 //! own that says, in the vocabulary of contracts, how it ended.
 
 mod adopt;
+mod check_sign_up;
 mod codes;
 mod guard;
 mod issue;
@@ -12,6 +13,7 @@ mod refresh;
 mod sessions;
 mod sign_up;
 
+pub use check_sign_up::PartialSignUp;
 pub use codes::{ResendCode, ResendCodeError, VerifyCode, VerifyCodeError};
 pub use guard::{CheckTokenError, GuardError, Principal};
 pub use issue::{Issue, IssueError};

@@ -69,9 +69,17 @@ impl Engine {
         input: CreateAccount<'_>,
     ) -> Result<Account, CreateAccountError> {
         let now = self.clock.now();
-        let nickname = input.nickname.map(super::sign_up::nickname).transpose();
-        let nickname = nickname.map_err(|_| CreateAccountError::InvalidNickname)?;
-        let password = self.new_password(input.password, input.password_min, &input.identifier);
+        let nickname = input
+            .nickname
+            .map(|text| super::sign_up::nickname(text, super::sign_up::LONGEST_NICKNAME));
+        let nickname = nickname
+            .transpose()
+            .map_err(|_| CreateAccountError::InvalidNickname)?;
+        let password = self.new_password(
+            input.password,
+            input.password_min,
+            input.identifier.as_str(),
+        );
         let password = password.map_err(|error| match error {
             SignUpError::WeakPassword(weak) => CreateAccountError::WeakPassword(weak),
             _ => CreateAccountError::Trouble(Trouble::Internal("the password could not be read")),
@@ -84,6 +92,7 @@ impl Engine {
         let new = NewAccount {
             identifier: input.identifier,
             nickname,
+            profile: [].into(),
             password: self.hasher.hash(password, self.random()?).await?,
             status,
             code: None,

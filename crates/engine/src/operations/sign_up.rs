@@ -1,11 +1,15 @@
-//! Signing up: an account that cannot be used yet, and the code that will change that.
+//! Signing up: an account that cannot be used yet, and the code that will change that; or, where a
+//! contract asks for no proof of the address, one that can.
+//!
+//! What judges a sign-up before anything is written is in [`check_sign_up`](super::check_sign_up).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
+use serde_json::Value;
 
 use crate::{
-    account::Status,
+    account::{Account, Profile, Status},
     address::{Identifier, InvalidAddress},
     audit::AuditKind,
     code::{CodePolicy, CodePurpose, PlainCode},
@@ -15,6 +19,7 @@ use crate::{
     notice::{Content, Notice},
     operations::Trouble,
     password::{NewPassword, Rules, Weak},
+    policy::Policy,
     ports::{
         CodeSent, NewAccount, NewCode, NewNotice, NoEntropy, Origin, OutgoingMessage, Registered,
     },
@@ -22,8 +27,8 @@ use crate::{
     vocabulary::{Failure, Input, Outcome},
 };
 
-/// The longest nickname, in code points.
-const LONGEST_NICKNAME: usize = 50;
+/// The longest nickname an operator gives, in code points.
+pub(super) const LONGEST_NICKNAME: usize = 50;
 
 /// A sign-up.
 #[derive(Clone, Copy)]
@@ -34,6 +39,8 @@ pub struct SignUp<'a> {
     pub password: &'a str,
     /// The display name.
     pub nickname: Option<&'a str>,
+    /// Fields of the contract's own, by their place among those it declares.
+    pub profile: &'a [(u8, Value)],
 }
 
 /// Why nobody was signed up.
@@ -44,7 +51,10 @@ pub enum SignUpError {
     InvalidIdentifier(InvalidAddress),
     /// The nickname is empty, too long, or holds control characters.
     #[error("not a nickname")]
-    InvalidNickname,
+    InvalidNickname(&'static str),
+    /// A field of the contract's own cannot hold what was given for it.
+    #[error("not a value of the field")]
+    InvalidField(u8, &'static str),
     /// The password is too weak.
     #[error("the password is too weak")]
     WeakPassword(Weak),
@@ -68,23 +78,28 @@ pub enum SignUpError {
 impl From<&SignUpError> for Failure {
     fn from(error: &SignUpError) -> Self {
         match error {
-            SignUpError::InvalidIdentifier(_) => Self {
-                input: Some(Input::Identifier),
-                reason: Some("malformed"),
-                ..Outcome::InvalidField.into()
-            },
-            SignUpError::InvalidNickname => Self {
-                input: Some(Input::Nickname),
-                reason: Some("malformed"),
-                ..Outcome::InvalidField.into()
-            },
-            SignUpError::WeakPassword(weak) => Self {
-                input: Some(Input::Password),
-                reason: Some(weak.reason()),
-                ..Outcome::WeakPassword.into()
-            },
-            SignUpError::IdentifierTaken => Outcome::IdentifierTaken.into(),
-            SignUpError::NicknameTaken => Outcome::NicknameTaken.into(),
+            SignUpError::InvalidIdentifier(invalid) => {
+                let reason = match invalid {
+                    InvalidAddress::TooLong => "too_long",
+                    InvalidAddress::Email | InvalidAddress::Phone | InvalidAddress::Kind => {
+                        "malformed"
+                    }
+                };
+                Self::at(Outcome::InvalidField, Input::Identifier, Some(reason))
+            }
+            SignUpError::InvalidNickname(reason) => {
+                Self::at(Outcome::InvalidField, Input::Nickname, Some(reason))
+            }
+            SignUpError::InvalidField(nth, reason) => {
+                Self::at(Outcome::InvalidField, Input::Profile(*nth), Some(reason))
+            }
+            SignUpError::WeakPassword(weak) => {
+                Self::at(Outcome::WeakPassword, Input::Password, Some(weak.reason()))
+            }
+            SignUpError::IdentifierTaken => {
+                Self::at(Outcome::IdentifierTaken, Input::Identifier, None)
+            }
+            SignUpError::NicknameTaken => Self::at(Outcome::NicknameTaken, Input::Nickname, None),
             SignUpError::Throttled { retry_after } => Self {
                 retry_after: Some(*retry_after),
                 ..Outcome::Throttled.into()
@@ -95,7 +110,8 @@ impl From<&SignUpError> for Failure {
 }
 
 impl Engine {
-    /// Makes an account and sends the code that proves its address.
+    /// Makes an account and sends the code that proves its address. Where the contract asks for no
+    /// proof, the account can be used at once, and is returned.
     ///
     /// Under a contract that conceals, an address that has an account ends just the same: its
     /// owner is told by mail, or, where the account was never verified, gets a new code, and the
@@ -108,13 +124,18 @@ impl Engine {
         realm: &Realm,
         caller: &Caller,
         input: SignUp<'_>,
-    ) -> Result<(), SignUpError> {
+    ) -> Result<Option<Arc<Account>>, SignUpError> {
         let now = self.clock.now();
         let policy = realm.policy();
         let identifier = Identifier::parse(input.identifier, policy.identifiers)
             .map_err(SignUpError::InvalidIdentifier)?;
-        let nickname = input.nickname.map(nickname).transpose()?;
-        let password = self.new_password(input.password, policy.password_min, &identifier)?;
+        let nickname = input
+            .nickname
+            .map(|text| nickname(text, policy.nickname_max))
+            .transpose()?;
+        let profile = profile(input.profile, policy)?;
+        let password =
+            self.new_password(input.password, policy.password_min, identifier.as_str())?;
         let attempt = self
             .limits
             .begin(Scope::SignUp, None, caller.client.address, now)
@@ -122,32 +143,47 @@ impl Engine {
                 retry_after: throttled.retry_after,
             })?;
         let hash = self.hasher.hash(password, self.random()?).await?;
+        let code = if policy.confirm_address {
+            Some(self.code_for_new_account(realm, caller, &identifier, now)?)
+        } else {
+            None
+        };
         let registered = self
             .accounts
             .register(NewAccount {
                 identifier: identifier.clone(),
                 nickname: nickname.clone(),
+                profile: profile.clone(),
                 password: hash.clone(),
-                status: Status::Unverified,
-                code: Some(self.code_for_new_account(realm, caller, &identifier, now)?),
+                status: if policy.confirm_address {
+                    Status::Unverified
+                } else {
+                    Status::Active { since: now }
+                },
+                code,
                 now,
                 origin: caller.origin(realm),
             })
             .await?;
         attempt.succeeded();
         match registered {
-            Registered::Created(_) => Ok(()),
+            Registered::Created(_) if policy.confirm_address => Ok(None),
+            Registered::Created(id) => Ok(self.accounts.account(id).await?.map(Arc::new)),
             Registered::NicknameTaken => Err(SignUpError::NicknameTaken),
             Registered::IdentifierTaken(_) if !policy.conceal => Err(SignUpError::IdentifierTaken),
             Registered::IdentifierTaken(id) => {
-                if self.accounts.replace_unverified(id, hash, nickname).await? {
+                let replaced = self
+                    .accounts
+                    .replace_unverified(id, hash, nickname, profile)
+                    .await?;
+                if replaced {
                     self.send_confirmation(realm, caller, id, &identifier, now)
                         .await?;
                 } else {
                     self.tell_already_registered(realm, caller, id, &identifier, now)
                         .await?;
                 }
-                Ok(())
+                Ok(None)
             }
         }
     }
@@ -156,9 +192,9 @@ impl Engine {
         &self,
         text: &str,
         min_code_points: usize,
-        identifier: &Identifier,
+        address: &str,
     ) -> Result<NewPassword, SignUpError> {
-        let forbidden = [self.service_name.as_str(), identifier.as_str()];
+        let forbidden = [self.service_name.as_str(), address];
         let rules = Rules {
             min_code_points,
             forbidden: &forbidden,
@@ -279,13 +315,29 @@ impl CodeDraft {
     }
 }
 
-pub(super) fn nickname(text: &str) -> Result<Box<str>, SignUpError> {
+/// A nickname of at most `longest` code points.
+pub(super) fn nickname(text: &str, longest: usize) -> Result<Box<str>, SignUpError> {
     use unicode_normalization::UnicodeNormalization;
     let text: String = text.trim().nfc().collect();
-    let sound = !text.is_empty()
-        && text.chars().count() <= LONGEST_NICKNAME
-        && !text.chars().any(char::is_control);
-    sound
-        .then(|| text.into())
-        .ok_or(SignUpError::InvalidNickname)
+    match () {
+        () if text.is_empty() || text.chars().any(char::is_control) => {
+            Err(SignUpError::InvalidNickname("malformed"))
+        }
+        () if text.chars().count() > longest => Err(SignUpError::InvalidNickname("too_long")),
+        () => Ok(text.into()),
+    }
+}
+
+/// What the account will keep of the fields given. Nobody gives a field that is read-only.
+pub(super) fn profile(given: &[(u8, Value)], policy: &Policy) -> Result<Profile, SignUpError> {
+    let mut profile = Profile::new();
+    for (nth, value) in given {
+        let field = policy.fields.get(usize::from(*nth));
+        if let Some(field) = field.filter(|field| !field.read_only) {
+            let taken = field.kind.take(value);
+            let taken = taken.map_err(|reason| SignUpError::InvalidField(*nth, reason))?;
+            profile.insert(field.name.clone(), taken);
+        }
+    }
+    Ok(profile)
 }

@@ -39,6 +39,7 @@ pub fn sign_up(address: &str) -> NewAccount {
     NewAccount {
         identifier: email(address),
         nickname: None,
+        profile: [].into(),
         password: PasswordHash::from_stored("$argon2id$"),
         status: Status::Unverified,
         code: None,
