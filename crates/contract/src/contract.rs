@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use daemun_engine::{
     policy::{Locale, Policy},
-    vocabulary::{Input, Operation, Outcome},
+    vocabulary::{Failure, Input, Operation, Outcome, wider_reason},
 };
 
 use crate::{
@@ -68,6 +68,8 @@ pub struct Route {
     pub guard: GuardMode,
     /// Whether some answer shows more of the account than a token says.
     pub needs_account: bool,
+    /// Whether the faults of all inputs are told at once, their answers joined.
+    pub collect: bool,
     pub(crate) answers: Answers,
 }
 
@@ -115,12 +117,21 @@ pub struct Guard {
 #[derive(Clone, Debug)]
 pub(crate) struct Answers {
     pub(crate) by_outcome: Vec<Arc<Answer>>,
-    pub(crate) by_field: Vec<(Outcome, Input, Arc<Answer>)>,
+    pub(crate) by_field: Vec<ByField>,
     pub(crate) internal: Arc<Answer>,
     /// The outcomes that can happen.
     pub(crate) can: Vec<Outcome>,
     /// Those of them that are answered for each input by itself.
     pub(crate) only_by_field: Vec<Outcome>,
+}
+
+/// The answer to an outcome for one input, for one reason why it is at fault, or for both.
+#[derive(Clone, Debug)]
+pub(crate) struct ByField {
+    pub(crate) outcome: Outcome,
+    pub(crate) input: Option<Input>,
+    pub(crate) reason: Option<&'static str>,
+    pub(crate) answer: Arc<Answer>,
 }
 
 impl Answers {
@@ -132,18 +143,47 @@ impl Answers {
             let answer = self.by_outcome.get(*outcome as usize)?;
             Some((*outcome, None, &**answer))
         });
-        let by_field = self.by_field.iter();
-        general.chain(by_field.map(|(outcome, input, answer)| (*outcome, Some(*input), &**answer)))
+        let by_field = self.by_field.iter().filter(|own| own.reason.is_none());
+        general.chain(by_field.map(|own| (own.outcome, own.input, &*own.answer)))
     }
 
-    fn find(&self, outcome: Outcome, field: Option<Input>) -> &Answer {
-        let own = field.and_then(|field| {
-            self.by_field
-                .iter()
-                .find(|(o, i, _)| (*o, *i) == (outcome, field))
-                .map(|(.., answer)| answer)
-        });
-        own.or_else(|| self.by_outcome.get(outcome as usize))
+    /// Those of them that are for one reason alone.
+    pub(crate) fn by_reason(
+        &self,
+    ) -> impl Iterator<Item = (Outcome, Option<Input>, &'static str, &Answer)> {
+        self.by_field.iter().filter_map(|own| {
+            let reason = own.reason?;
+            Some((own.outcome, own.input, reason, &*own.answer))
+        })
+    }
+
+    /// Every answer to an outcome of one input.
+    pub(crate) fn to(&self, outcome: Outcome, input: Input) -> impl Iterator<Item = &Answer> {
+        let reasons = self.by_reason();
+        let reasons =
+            reasons.filter(move |(o, i, ..)| *o == outcome && i.is_none_or(|i| i == input));
+        std::iter::once(self.find(outcome, Some(input), None))
+            .chain(reasons.map(|(.., answer)| answer))
+    }
+
+    fn find(&self, outcome: Outcome, field: Option<Input>, reason: Option<&str>) -> &Answer {
+        let stated = |field: Option<Input>, reason: Option<&str>| {
+            let mut own = self.by_field.iter();
+            own.find(|own| (own.outcome, own.input, own.reason) == (outcome, field, reason))
+        };
+        let for_reason = |field| {
+            let reason = reason?;
+            let wider = || stated(field, Some(wider_reason(reason)?));
+            stated(field, Some(reason)).or_else(wider)
+        };
+        let for_field = || {
+            field?;
+            for_reason(field).or_else(|| stated(field, None))
+        };
+        for_field()
+            .or_else(|| for_reason(None))
+            .map(|own| &own.answer)
+            .or_else(|| self.by_outcome.get(outcome as usize))
             .unwrap_or(&self.internal)
     }
 }
@@ -186,6 +226,12 @@ impl Contract {
         read::contract(source, file_name)
     }
 
+    /// What it calls an input: `profile.school` where it declared the field.
+    #[must_use]
+    pub fn input_name(&self, input: Input) -> String {
+        read::fields::input_name(input, &self.policy.fields)
+    }
+
     /// A table of its routes that a front-end developer understands.
     #[must_use]
     pub fn explain(&self) -> String {
@@ -210,13 +256,28 @@ impl Route {
     /// The answer to `outcome`; `field` is the input at fault, where one is. There always is one.
     #[must_use]
     pub fn answer(&self, outcome: Outcome, field: Option<Input>) -> &Answer {
-        self.answers.find(outcome, field)
+        self.answers.find(outcome, field, None)
+    }
+
+    /// The answer to a failure, with what is known of the input at fault. There always is one.
+    #[must_use]
+    pub fn answer_to(&self, failure: &Failure) -> &Answer {
+        self.answers
+            .find(failure.outcome, failure.input, failure.reason)
     }
 
     /// Every answer that can be given: to which outcome, and for which input where it is an answer
     /// for one alone.
     pub fn answers(&self) -> impl Iterator<Item = (Outcome, Option<Input>, &Answer)> {
         self.answers.all()
+    }
+
+    /// Every answer besides that is for one reason alone: to which outcome, for which input where
+    /// it is for one alone, and why that is at fault.
+    pub fn answers_by_reason(
+        &self,
+    ) -> impl Iterator<Item = (Outcome, Option<Input>, &'static str, &Answer)> {
+        self.answers.by_reason()
     }
 
     /// All its paths, the chief one first.
@@ -242,7 +303,7 @@ impl Guard {
     /// The answer to `outcome`. There always is one.
     #[must_use]
     pub fn answer(&self, outcome: Outcome) -> &Answer {
-        self.answers.find(outcome, None)
+        self.answers.find(outcome, None, None)
     }
 
     /// Every answer that can be given.

@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use daemun_engine::{
     policy::{KeyName, TokenSpec},
+    profile::ProfileField,
     vocabulary::{Outcome, Slot},
 };
 
@@ -11,7 +12,7 @@ use crate::{
     answer::{Answer, Body},
     contract::{Contract, Guard, GuardMode, Route},
     input::{InputPlan, Source},
-    read::duration::duration_text,
+    read::{duration::duration_text, fields::slot_name},
     template::{Value, Values},
 };
 
@@ -23,11 +24,11 @@ pub(crate) fn explain(contract: &Contract) -> String {
 }
 
 /// Shows each slot by its name: `{"id":<account.id>}`.
-pub(crate) struct SlotNames;
+pub(crate) struct SlotNames<'c>(pub(crate) &'c [ProfileField]);
 
-impl Values for SlotNames {
+impl Values for SlotNames<'_> {
     fn value(&self, slot: Slot) -> Value<'_> {
-        Value::Json(Cow::Owned(format!("<{}>", slot.name())))
+        Value::Json(Cow::Owned(format!("<{}>", slot_name(slot, self.0))))
     }
 }
 
@@ -46,11 +47,12 @@ fn write_contract(contract: &Contract, out: &mut String) -> std::fmt::Result {
         write_route(contract, route, &common, out)?;
     }
     if let Some(guard) = &contract.guard {
-        write_guard(guard, &common, out)?;
+        write_guard(contract, guard, &common, out)?;
     }
     writeln!(out, "\nany of these")?;
     let common = common.into_iter();
     write_answers(
+        contract,
         common.map(|(outcome, answer)| (outcome, String::new(), answer)),
         out,
     )
@@ -109,7 +111,10 @@ fn write_route(
         route.operation.name()
     )?;
     for plan in &route.inputs {
-        writeln!(out, "  takes {}", taken(plan))?;
+        writeln!(out, "  takes {}", taken(contract, plan))?;
+    }
+    if route.collect {
+        writeln!(out, "  tells of all faults at once, their answers joined")?;
     }
     let sources = contract.guard.as_ref().map_or("", |_| match route.guard {
         GuardMode::Required => "  needs a good access token",
@@ -123,27 +128,43 @@ fn write_route(
         .answers()
         .filter(|(outcome, _, answer)| !common.contains(&(*outcome, answer)));
     let answers = own.map(|(outcome, input, answer)| {
-        let of = input.map_or(String::new(), |input| format!(" ({})", input.name()));
+        let of = input.map_or(String::new(), |input| {
+            format!(" ({})", contract.input_name(input))
+        });
         (outcome, of, answer)
     });
-    write_answers(answers, out)
+    let by_reason = route.answers.by_reason();
+    let by_reason = by_reason.map(|(outcome, input, reason, answer)| {
+        let of = input.map_or(String::new(), |input| contract.input_name(input) + ", ");
+        let of = format!(" ({of}{reason})");
+        (outcome, of, answer)
+    });
+    let answers = answers.chain(by_reason);
+    write_answers(contract, answers, out)
 }
 
-fn write_guard(guard: &Guard, common: &[(Outcome, &Answer)], out: &mut String) -> std::fmt::Result {
+fn write_guard(
+    contract: &Contract,
+    guard: &Guard,
+    common: &[(Outcome, &Answer)],
+    out: &mut String,
+) -> std::fmt::Result {
     let sources: Vec<String> = guard.sources.iter().map(place).collect();
     writeln!(out, "\nthe guard\n  takes {}", sources.join(", or "))?;
     let answers = guard
         .answers()
         .filter(|own| !common.contains(own))
         .map(|(outcome, answer)| (outcome, String::new(), answer));
-    write_answers(answers, out)
+    write_answers(contract, answers, out)
 }
 
 /// One line per different answer, with all it is given to.
 fn write_answers<'a>(
+    contract: &Contract,
     answers: impl Iterator<Item = (Outcome, String, &'a Answer)>,
     out: &mut String,
 ) -> std::fmt::Result {
+    let fields = &contract.policy.fields;
     let mut lines: Vec<(&Answer, Vec<String>)> = Vec::new();
     for (outcome, of, answer) in answers {
         let name = format!("{}{of}", outcome.name());
@@ -164,26 +185,30 @@ fn write_answers<'a>(
         }
         for (name, template) in &answer.headers {
             let mut value = Vec::new();
-            template.render(0, &SlotNames, &mut value);
+            template.render(0, &SlotNames(fields), &mut value);
             writeln!(out, "      {name}: {}", String::from_utf8_lossy(&value))?;
         }
         if answer.body != Body::Empty {
             let mut body = Vec::new();
-            answer.render_body(0, &SlotNames, &mut body);
+            answer.render_body(0, &SlotNames(fields), &mut body);
             writeln!(out, "      {}", String::from_utf8_lossy(&body))?;
         }
     }
     Ok(())
 }
 
-fn taken(plan: &InputPlan) -> String {
+fn taken(contract: &Contract, plan: &InputPlan) -> String {
     let sources: Vec<String> = plan.sources.iter().map(place).collect();
     let may = if plan.optional {
         " (may be left out)"
     } else {
         ""
     };
-    format!("{}: {}{may}", plan.input.name(), sources.join(", or "))
+    format!(
+        "{}: {}{may}",
+        contract.input_name(plan.input),
+        sources.join(", or ")
+    )
 }
 
 /// A source in words.

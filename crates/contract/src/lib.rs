@@ -56,6 +56,10 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
             include_str!("../../../contracts/token-server.toml"),
         ),
         (
+            "campus-account",
+            include_str!("../../../contracts/campus-account.toml"),
+        ),
+        (
             "result-code",
             include_str!("../../../contracts/result-code.toml"),
         ),

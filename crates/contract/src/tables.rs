@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use daemun_engine::vocabulary::{Input, Operation, Outcome, Slot};
+use daemun_engine::vocabulary::{Input, Operation, Outcome, REASONS, Slot};
 
 use crate::read::CLAIM_VALUES;
 
@@ -49,6 +49,8 @@ fn write_tables(out: &mut String) -> std::fmt::Result {
     for input in Input::ALL {
         writeln!(out, "| `{}` | {} |", input.name(), input_meaning(input))?;
     }
+    let declared = input_meaning(Input::Profile(0));
+    writeln!(out, "| `profile.NAME` | {declared} |")?;
     writeln!(out, "\n### Values\n")?;
     writeln!(
         out,
@@ -63,6 +65,18 @@ fn write_tables(out: &mut String) -> std::fmt::Result {
             slot.name(),
             slot_meaning(slot)
         )?;
+    }
+    let declared = slot_meaning(Slot::AccountProfile(0));
+    writeln!(out, "| `{{{{account.profile.NAME}}}}` | {declared} |")?;
+    writeln!(
+        out,
+        "\n### Reasons\n\n| reason | what is wrong |\n|---|---|"
+    )?;
+    for (reason, wider) in REASONS {
+        let wider = wider.map_or(String::new(), |wider| {
+            format!("; answered as `{wider}` where not stated")
+        });
+        writeln!(out, "| `{reason}` | {}{wider} |", reason_meaning(reason))?;
     }
     writeln!(
         out,
@@ -180,6 +194,7 @@ const fn input_meaning(input: Input) -> &'static str {
             "an access token for `refresh` to fall back on: where no refresh token can be used, `access_good` and `access_bad` tell how it stands"
         }
         Input::Subject => "whom a session is for, as a trusted caller names them",
+        Input::Profile(_) => "a [field](#accountsfields) that the contract declares, for `sign_up`",
         Input::SubjectType => "what kind of subject that is, in the caller's words",
     }
 }
@@ -201,7 +216,7 @@ const fn slot_meaning(slot: Slot) -> &'static str {
         Slot::AccessExpiresIn => "seconds until the access token expires, a number",
         Slot::RefreshExpiresIn => "seconds until the refresh token expires, a number",
         Slot::Field => "the name, on the wire, of the input at fault",
-        Slot::Reason => "what is wrong with it: `too_short`, `too_long`, `common` or `malformed`",
+        Slot::Reason => "what is wrong with it: a [reason](#reasons)",
         Slot::Value => {
             "what was sent as the input at fault, shortened; empty where it might be a secret"
         }
@@ -211,13 +226,40 @@ const fn slot_meaning(slot: Slot) -> &'static str {
         Slot::ExpiresAt => "when the access token expires, seconds since 1970, a number",
         Slot::AccountAdmin => "whether the account has the role `admin`, a boolean",
         Slot::AccountUpdatedAt => "when the account was last changed, RFC 3339",
+        Slot::AccountCreatedAtMicros => {
+            "when the account was made, to the microsecond as Python's frameworks write it"
+        }
+        Slot::AccountUpdatedAtMicros => "when it was last changed, likewise",
+        Slot::AccountLastLoginMicros => "when it last logged in, likewise, or null",
+        Slot::AccountProfile(_) => {
+            "what the account has in a [field](#accountsfields) that the contract declares, or the field's default"
+        }
         Slot::RetryAfter => "seconds to wait, a number",
         Slot::Sessions => {
             "the account's sessions, a list of objects: `id`, `current`, `contract`, `user_agent`, `network`, `created_at`, `last_used_at`, `expires_at`"
         }
         Slot::RequestPath => "the path of the request",
+        Slot::RequestMethod => "the method of the request",
+        Slot::RequestType => "the content type of the request's body as it was sent, shortened",
         Slot::RequestId => "the id of the request, as in the log",
         Slot::Now => "now, RFC 3339",
         Slot::NowText => "now, `yyyy-MM-dd HH:mm:ss` in UTC",
+    }
+}
+
+fn reason_meaning(reason: &str) -> &'static str {
+    match reason {
+        "malformed" => "it is not of the form it must have",
+        "too_short" => "it is too short",
+        "too_long" => "it is too long",
+        "common" => "it is among the first that anybody would guess",
+        "out_of_range" => "it is too small or too large a number",
+        "null" => "it is there, but JSON `null`",
+        "is_text" => "it is of the wrong type: text",
+        "is_boolean" => "likewise: a boolean",
+        "is_number" => "likewise: a number",
+        "is_list" => "likewise: a list",
+        "is_object" => "likewise: an object",
+        _ => "it is of the wrong type",
     }
 }

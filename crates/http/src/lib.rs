@@ -6,7 +6,9 @@
 //! decides nothing about accounts or sessions and sees no store. What belongs to no contract (keys,
 //! health, metrics, documentation, dev mode's outbox) is served beside them.
 
+mod admin;
 mod app;
+mod collect;
 mod cookies;
 mod fields;
 mod forward_auth;
@@ -22,4 +24,5 @@ pub mod transport;
 mod trust;
 mod values;
 
+pub use admin::{account_json, event_json, session_json, session_state, session_why};
 pub use app::{App, AppError, AppParts, OutboxView, SentMessage};

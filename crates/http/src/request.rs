@@ -4,7 +4,7 @@ use std::{borrow::Cow, net::IpAddr};
 
 use axum::http::{HeaderMap, Method, Uri, header, request};
 use daemun_contract::{CookieCodec, InputPlan, Source};
-use daemun_engine::{time::Timestamp, vocabulary::Input};
+use daemun_engine::{profile::json_type, time::Timestamp, vocabulary::Input};
 use serde_json::Value;
 
 use crate::{cookies::CookieReader, fields::Fields};
@@ -91,7 +91,7 @@ pub(crate) enum Found<'r> {
 }
 
 /// How much of what was sent an answer shows, in characters.
-const LONGEST_SHOWN: usize = 100;
+pub(crate) const LONGEST_SHOWN: usize = 100;
 
 /// Where inputs are looked for.
 pub(crate) struct Places<'r> {
@@ -142,6 +142,42 @@ impl<'r> Places<'r> {
             .chars()
             .take(LONGEST_SHOWN)
             .collect()
+    }
+
+    /// What was sent as a field of the contract's own, as JSON has it; text is text wherever it
+    /// stands.
+    fn value(&self, sources: &'r [Source]) -> (Option<Value>, Option<&'r Source>) {
+        let (found, source) = self.find(sources);
+        let in_json = source.and_then(|source| match source {
+            Source::Body(keys) => self.fields.json(keys).cloned(),
+            _ => None,
+        });
+        let value = in_json.or(match found {
+            Found::Absent => None,
+            Found::Text(text) => Some(text.into_owned().into()),
+            Found::Flag(flag) => Some(flag.into()),
+            Found::WrongType | Found::BadHeader => Some(serde_json::json!({})),
+        });
+        (value, source)
+    }
+
+    /// Whether JSON `null` stands in the first place where an input may.
+    fn is_null(&self, plan: &InputPlan) -> bool {
+        let Some(Source::Body(keys)) = plan.sources.first() else {
+            return false;
+        };
+        self.fields.json(keys).is_some_and(Value::is_null)
+    }
+
+    /// Of which wrong type an input is.
+    fn wrong_type(&self, plan: &InputPlan) -> &'static str {
+        let mut bodies = plan.sources.iter().filter_map(|source| match source {
+            Source::Body(keys) => self.fields.json(keys),
+            _ => None,
+        });
+        bodies
+            .find(|value| !value.is_null())
+            .map_or("wrong_type", json_type)
     }
 
     fn look(&self, source: &'r Source) -> Found<'r> {
@@ -224,15 +260,26 @@ pub(crate) fn form_decoded(text: &str) -> Cow<'_, str> {
 pub(crate) struct Inputs<'r> {
     values: [Option<Cow<'r, str>>; Input::ALL.len()],
     keep: bool,
+    /// Fields of the contract's own, by their place among those it declares.
+    profile: Vec<(u8, Value)>,
 }
 
 /// Why a request's inputs cannot be used.
 #[derive(Debug, PartialEq)]
 pub(crate) enum InputFault<'r> {
     Missing(Input, &'r str),
+    /// There, but `null`.
+    Null(Input, &'r str),
     Blank(Input, &'r str),
-    /// Of a JSON type that the input cannot be; with what was sent.
-    WrongType(Input, &'r str, String),
+    /// Of a JSON type that the input cannot be.
+    WrongType {
+        input: Input,
+        name: &'r str,
+        /// What was sent, where it may be shown.
+        sent: String,
+        /// Of which type it is, as reasons are told.
+        reason: &'static str,
+    },
     BadHeader,
 }
 
@@ -244,34 +291,85 @@ impl<'r> Inputs<'r> {
     ) -> Result<Self, InputFault<'r>> {
         let mut inputs = Self::default();
         for plan in plans {
-            let (found, source) = match plan.input {
-                Input::Token | Input::AccessToken => places.find_token(&plan.sources),
-                _ => places.find(&plan.sources),
-            };
-            let wire_name = source.map_or(&*plan.wire_name, Source::wire_name);
-            match found {
-                Found::Flag(flag) if plan.input == Input::Keep => inputs.keep = flag,
-                Found::Text(text) if plan.input == Input::Keep => inputs.keep = says_yes(&text),
-                Found::Text(text) if is_blank(plan.input, &text) => {
-                    if !plan.optional {
-                        return Err(InputFault::Blank(plan.input, wire_name));
-                    }
-                }
-                Found::Text(text) => inputs.put(plan.input, text),
-                Found::Absent if plan.optional => {}
-                Found::Absent => return Err(InputFault::Missing(plan.input, wire_name)),
-                Found::Flag(_) | Found::WrongType => {
-                    let sent = places.sent_as(plan);
-                    return Err(InputFault::WrongType(plan.input, wire_name, sent));
-                }
-                Found::BadHeader => return Err(InputFault::BadHeader),
-            }
+            inputs.read_one(plan, places)?;
         }
         Ok(inputs)
     }
 
+    /// Reads every input of a route, and all that is at fault.
+    pub(crate) fn read_all(
+        plans: &'r [InputPlan],
+        places: &Places<'r>,
+    ) -> (Self, Vec<InputFault<'r>>) {
+        let mut inputs = Self::default();
+        let faults = plans.iter();
+        let faults = faults.filter_map(|plan| inputs.read_one(plan, places).err());
+        let faults = faults.collect();
+        (inputs, faults)
+    }
+
+    fn read_one(&mut self, plan: &'r InputPlan, places: &Places<'r>) -> Result<(), InputFault<'r>> {
+        if let Input::Profile(nth) = plan.input {
+            return self.read_field(nth, plan, places);
+        }
+        let (found, source) = match plan.input {
+            Input::Token | Input::AccessToken => places.find_token(&plan.sources),
+            _ => places.find(&plan.sources),
+        };
+        let wire_name = source.map_or(&*plan.wire_name, Source::wire_name);
+        match found {
+            Found::Flag(flag) if plan.input == Input::Keep => self.keep = flag,
+            Found::Text(text) if plan.input == Input::Keep => self.keep = says_yes(&text),
+            Found::Text(text) if is_blank(plan.input, &text) => {
+                if !plan.optional {
+                    return Err(InputFault::Blank(plan.input, wire_name));
+                }
+            }
+            Found::Text(text) => self.put(plan.input, text),
+            Found::Absent if plan.optional => {}
+            Found::Absent => return Err(absent(plan, places)),
+            Found::Flag(_) | Found::WrongType => {
+                return Err(InputFault::WrongType {
+                    input: plan.input,
+                    name: wire_name,
+                    sent: places.sent_as(plan),
+                    reason: places.wrong_type(plan),
+                });
+            }
+            Found::BadHeader => return Err(InputFault::BadHeader),
+        }
+        Ok(())
+    }
+
+    /// Whether its value is one that the field can hold is for the engine to say.
+    fn read_field(
+        &mut self,
+        nth: u8,
+        plan: &'r InputPlan,
+        places: &Places<'r>,
+    ) -> Result<(), InputFault<'r>> {
+        let (value, source) = places.value(&plan.sources);
+        let wire_name = source.map_or(&*plan.wire_name, Source::wire_name);
+        match value {
+            Some(Value::String(text)) if text.is_empty() => {
+                if !plan.optional {
+                    return Err(InputFault::Blank(plan.input, wire_name));
+                }
+            }
+            Some(value) => self.profile.push((nth, value)),
+            None if plan.optional => {}
+            None => return Err(absent(plan, places)),
+        }
+        Ok(())
+    }
+
+    /// Fields of the contract's own.
+    pub(crate) fn profile(&self) -> &[(u8, Value)] {
+        &self.profile
+    }
+
     pub(crate) fn get(&self, input: Input) -> Option<&str> {
-        self.values.get(input as usize)?.as_deref()
+        self.values.get(input.index()?)?.as_deref()
     }
 
     /// An input the contract's check made sure of; empty where it is not there after all.
@@ -284,9 +382,18 @@ impl<'r> Inputs<'r> {
     }
 
     fn put(&mut self, input: Input, text: Cow<'r, str>) {
-        if let Some(place) = self.values.get_mut(input as usize) {
+        let place = input.index().and_then(|nth| self.values.get_mut(nth));
+        if let Some(place) = place {
             *place = Some(text);
         }
+    }
+}
+
+fn absent<'r>(plan: &'r InputPlan, places: &Places<'r>) -> InputFault<'r> {
+    if places.is_null(plan) {
+        InputFault::Null(plan.input, &plan.wire_name)
+    } else {
+        InputFault::Missing(plan.input, &plan.wire_name)
     }
 }
 

@@ -13,6 +13,7 @@ use daemun_engine::{
 };
 
 use crate::{
+    collect::InputFailure,
     cookies::CookieReader,
     fields::{BodyFault, BodyType, Fields},
     mounted::{Guarded, Mounted, Refusal},
@@ -64,6 +65,9 @@ impl Run<'_> {
             fields: &fields,
             ..head
         };
+        if self.route.collect {
+            return self.collect(&places).await;
+        }
         match Inputs::read(&self.route.inputs, &places) {
             Ok(inputs) => self.operate(&inputs, &places, principal).await,
             Err(fault) => self.input_fault(&fault),
@@ -117,17 +121,19 @@ impl Run<'_> {
         self.refused(&Refusal::Unshown(Outcome::MissingToken))
     }
 
-    async fn sign_up(&self, inputs: &Inputs<'_>) -> Told {
+    pub(crate) async fn sign_up(&self, inputs: &Inputs<'_>) -> Told {
         let input = SignUp {
             identifier: inputs.required(Input::Identifier),
             password: inputs.required(Input::Password),
             nickname: inputs.get(Input::Nickname),
+            profile: inputs.profile(),
         };
-        self.done(
-            self.engine
-                .sign_up(&self.mounted.realm, &self.caller, input)
-                .await,
-        )
+        let realm = &self.mounted.realm;
+        match self.engine.sign_up(realm, &self.caller, input).await {
+            Ok(Some(account)) => self.ok_with(AnswerValues::of(self.head, &account)),
+            Ok(None) => self.ok_with(AnswerValues::new(self.head)),
+            Err(error) => self.failed(&error, (&error).into()),
+        }
     }
 
     async fn resend_code(&self, inputs: &Inputs<'_>) -> Told {
@@ -165,7 +171,7 @@ impl Run<'_> {
             .log_in(&self.mounted.realm, &self.caller, input)
             .await
         {
-            Ok(granted) => self.ok_with(&AnswerValues::granted(self.head, &granted)),
+            Ok(granted) => self.ok_with(AnswerValues::granted(self.head, &granted)),
             Err(error) => self.failed(&error, (&error).into()),
         }
     }
@@ -179,10 +185,10 @@ impl Run<'_> {
         };
         let realm = &self.mounted.realm;
         match self.engine.refresh(realm, &self.caller, input).await {
-            Ok(granted) => self.ok_with(&AnswerValues::granted(self.head, &granted)),
+            Ok(granted) => self.ok_with(AnswerValues::granted(self.head, &granted)),
             Err(RefreshError::AccessGood) => {
                 let values = AnswerValues::new(self.head).with_shown(access.unwrap_or_default());
-                self.answer(Outcome::AccessGood, None, &values)
+                self.answer(&Outcome::AccessGood.into(), &values)
             }
             Err(error) => self.failed(&error, (&error).into()),
         }
@@ -195,7 +201,7 @@ impl Run<'_> {
         };
         let realm = &self.mounted.realm;
         match self.engine.issue(realm, &self.caller, input).await {
-            Ok(granted) => self.ok_with(&AnswerValues::granted(self.head, &granted)),
+            Ok(granted) => self.ok_with(AnswerValues::granted(self.head, &granted)),
             Err(error) => self.failed(&error, (&error).into()),
         }
     }
@@ -252,7 +258,7 @@ impl Run<'_> {
             Err(trouble) => return self.failed(&trouble, (&trouble).into()),
         };
         match self.engine.who_am_i(&principal).await {
-            Ok(account) => self.ok_with(&AnswerValues::principal(
+            Ok(account) => self.ok_with(AnswerValues::principal(
                 self.head,
                 &principal,
                 Some(&account),
@@ -264,10 +270,10 @@ impl Run<'_> {
 
     async fn who_am_i(&self, principal: &Principal) -> Told {
         if principal.account().is_none() {
-            return self.ok_with(&AnswerValues::principal(self.head, principal, None));
+            return self.ok_with(AnswerValues::principal(self.head, principal, None));
         }
         match self.engine.who_am_i(principal).await {
-            Ok(account) => self.ok_with(&AnswerValues::principal(
+            Ok(account) => self.ok_with(AnswerValues::principal(
                 self.head,
                 principal,
                 Some(&account),
@@ -281,7 +287,7 @@ impl Run<'_> {
         let json = listed.map(|sessions| serde_json::to_string(&sessions));
         match json {
             Ok(Ok(json)) => self
-                .ok_with(&AnswerValues::principal(self.head, principal, None).with_sessions(json)),
+                .ok_with(AnswerValues::principal(self.head, principal, None).with_sessions(json)),
             Ok(Err(_)) => self.tell(Outcome::Internal),
             Err(trouble) => self.failed(&trouble, (&trouble).into()),
         }
@@ -303,23 +309,25 @@ impl Run<'_> {
         for<'e> Failure: From<&'e E>,
     {
         match ended {
-            Ok(()) => self.ok_with(&AnswerValues::new(self.head)),
+            Ok(()) => self.ok_with(AnswerValues::new(self.head)),
             Err(error) => self.failed(&error, (&error).into()),
         }
     }
 
-    fn ok_with(&self, values: &AnswerValues<'_>) -> Told {
-        self.answer(Outcome::Ok, None, values)
+    fn ok_with(&self, values: AnswerValues<'_>) -> Told {
+        let fields = &self.mounted.contract.policy.fields;
+        self.answer(&Outcome::Ok.into(), &values.with_fields(fields))
     }
 
-    fn answer(&self, outcome: Outcome, input: Option<Input>, values: &AnswerValues<'_>) -> Told {
-        let answer = self.route.answer(outcome, input);
+    pub(crate) fn answer(&self, failure: &Failure, values: &AnswerValues<'_>) -> Told {
+        let answer = self.route.answer_to(failure);
+        let outcome = failure.outcome;
         let cookies = &self.mounted.cookies;
         let response = render(answer, self.locale, self.head, values, cookies);
         Told { response, outcome }
     }
 
-    fn failed(&self, error: &dyn std::error::Error, failure: Failure) -> Told {
+    pub(crate) fn failed(&self, error: &dyn std::error::Error, failure: Failure) -> Told {
         if matches!(failure.outcome, Outcome::Internal | Outcome::Unavailable) {
             tracing::error!(request = %self.head.id, operation = self.route.operation.name(), error = %error, "request failed");
         }
@@ -327,36 +335,18 @@ impl Run<'_> {
     }
 
     fn fail(&self, failure: &Failure) -> Told {
-        let plan = failure
-            .input
-            .and_then(|input| self.route.inputs.iter().find(|plan| plan.input == input));
-        self.fail_naming(failure, plan.map_or("", |plan| &*plan.wire_name))
-    }
-
-    fn fail_naming(&self, failure: &Failure, field: &str) -> Told {
+        let field = self.name_of(failure.input);
         let values = AnswerValues::failure(self.head, failure, field);
-        self.answer(failure.outcome, failure.input, &values)
+        self.answer(failure, &values)
     }
 
     fn input_fault(&self, fault: &InputFault<'_>) -> Told {
-        let naming = |outcome: Outcome, input: Input, name: &str, sent: &str| {
-            let failure = Failure {
-                input: Some(input),
-                ..outcome.into()
-            };
-            let values = AnswerValues::failure(self.head, &failure, name).with_sent(sent);
-            self.answer(outcome, Some(input), &values)
-        };
-        match fault {
-            InputFault::Missing(input, name) => naming(Outcome::MissingField, *input, name, ""),
-            InputFault::Blank(input, name) => naming(Outcome::BlankField, *input, name, ""),
-            // Where the contract shows what was sent, the field is wrong; elsewhere the body is.
-            InputFault::WrongType(input, name, sent)
-                if self.route.operation.needs_trust() && input.may_be_shown() =>
-            {
-                naming(Outcome::InvalidField, *input, name, sent)
-            }
-            InputFault::WrongType(..) | InputFault::BadHeader => self.tell(Outcome::BadRequest),
+        // Where the contract shows what was sent, the field is wrong; elsewhere the body is.
+        let shows = self.route.operation.needs_trust();
+        match InputFailure::of(fault) {
+            Some(found) if found.failure.outcome != Outcome::InvalidField => found.tell(self),
+            Some(found) if shows && found.may_be_shown() => found.tell(self),
+            _ => self.tell(Outcome::BadRequest),
         }
     }
 

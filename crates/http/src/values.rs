@@ -2,17 +2,19 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use axum::http::header;
 use daemun_contract::{Value, Values};
 use daemun_engine::{
     account::{Account, Status},
     ids::{AccountId, SessionId},
     operations::{Granted, Principal},
+    profile::ProfileField,
     session::CallerSubject,
     time::Timestamp,
-    vocabulary::{Failure, Slot},
+    vocabulary::{Failure, Slot, wider_reason},
 };
 
-use crate::request::Head;
+use crate::request::{Head, LONGEST_SHOWN};
 
 /// The values one answer may show. Most are absent in most answers.
 pub(crate) struct AnswerValues<'a> {
@@ -26,11 +28,14 @@ pub(crate) struct AnswerValues<'a> {
     shown: Option<&'a str>,
     /// What was sent as the input at fault.
     sent: &'a str,
+    /// The fields the contract declares.
+    fields: &'a [ProfileField],
 }
 
 /// Whom an answer speaks of.
 enum Subject<'a> {
     Nobody,
+    Account(&'a Arc<Account>),
     Granted(&'a Granted),
     Principal(&'a Principal, Option<&'a Arc<Account>>),
 }
@@ -47,6 +52,7 @@ impl<'a> AnswerValues<'a> {
             sessions: None,
             shown: None,
             sent: "",
+            fields: &[],
         }
     }
 
@@ -54,6 +60,14 @@ impl<'a> AnswerValues<'a> {
     pub(crate) fn granted(head: &'a Head, granted: &'a Granted) -> Self {
         Self {
             subject: Subject::Granted(granted),
+            ..Self::new(head)
+        }
+    }
+
+    /// An answer that shows an account that nobody is signed in to.
+    pub(crate) fn of(head: &'a Head, account: &'a Arc<Account>) -> Self {
+        Self {
+            subject: Subject::Account(account),
             ..Self::new(head)
         }
     }
@@ -74,7 +88,9 @@ impl<'a> AnswerValues<'a> {
     pub(crate) fn failure(head: &'a Head, failure: &Failure, field: &'a str) -> Self {
         Self {
             field,
-            reason: failure.reason,
+            reason: failure
+                .reason
+                .map(|reason| wider_reason(reason).unwrap_or(reason)),
             retry_after: failure.retry_after,
             ..Self::new(head)
         }
@@ -98,10 +114,16 @@ impl<'a> AnswerValues<'a> {
         self
     }
 
+    /// Shows accounts with the fields that the contract declares.
+    pub(crate) const fn with_fields(mut self, fields: &'a [ProfileField]) -> Self {
+        self.fields = fields;
+        self
+    }
+
     /// When the access token was issued.
     fn access_issued_at(&self) -> Option<Timestamp> {
         match self.subject {
-            Subject::Nobody => None,
+            Subject::Nobody | Subject::Account(_) => None,
             Subject::Granted(granted) => Some(granted.access_issued_at),
             Subject::Principal(principal, _) => Some(principal.issued_at),
         }
@@ -110,7 +132,7 @@ impl<'a> AnswerValues<'a> {
     /// Whom a trusted caller named.
     fn caller(&self) -> Option<&CallerSubject> {
         match self.subject {
-            Subject::Nobody => None,
+            Subject::Nobody | Subject::Account(_) => None,
             Subject::Granted(granted) => granted.session.subject.caller(),
             Subject::Principal(principal, _) => principal.subject.caller(),
         }
@@ -118,7 +140,7 @@ impl<'a> AnswerValues<'a> {
 
     pub(crate) const fn access_expires_at(&self) -> Option<Timestamp> {
         match self.subject {
-            Subject::Nobody => None,
+            Subject::Nobody | Subject::Account(_) => None,
             Subject::Granted(granted) => Some(granted.access_expires_at),
             Subject::Principal(principal, _) => Some(principal.expires_at),
         }
@@ -127,13 +149,14 @@ impl<'a> AnswerValues<'a> {
     pub(crate) const fn refresh_expires_at(&self) -> Option<Timestamp> {
         match self.subject {
             Subject::Granted(granted) => Some(granted.refresh_expires_at),
-            Subject::Nobody | Subject::Principal(..) => None,
+            Subject::Nobody | Subject::Account(_) | Subject::Principal(..) => None,
         }
     }
 
     fn account_id(&self) -> Option<AccountId> {
         match self.subject {
             Subject::Nobody => None,
+            Subject::Account(account) => Some(account.id),
             Subject::Granted(granted) => granted.session.subject.account(),
             Subject::Principal(principal, _) => principal.account(),
         }
@@ -141,7 +164,7 @@ impl<'a> AnswerValues<'a> {
 
     fn session_id(&self) -> Option<SessionId> {
         match self.subject {
-            Subject::Nobody => None,
+            Subject::Nobody | Subject::Account(_) => None,
             Subject::Granted(granted) => Some(granted.session.id),
             Subject::Principal(principal, _) => principal.session,
         }
@@ -150,6 +173,7 @@ impl<'a> AnswerValues<'a> {
     fn account(&self) -> Option<&Account> {
         match self.subject {
             Subject::Nobody => None,
+            Subject::Account(account) => Some(account),
             Subject::Granted(granted) => granted.account.as_deref(),
             Subject::Principal(_, account) => account.map(|account| &**account),
         }
@@ -158,7 +182,7 @@ impl<'a> AnswerValues<'a> {
     fn token(&self, pick: fn(&Granted) -> &str) -> Value<'_> {
         match self.subject {
             Subject::Granted(granted) => text(pick(granted)),
-            Subject::Nobody | Subject::Principal(..) => Value::Null,
+            Subject::Nobody | Subject::Account(_) | Subject::Principal(..) => Value::Null,
         }
     }
 
@@ -169,7 +193,7 @@ impl<'a> AnswerValues<'a> {
     /// Whole seconds from when the operation was to `point`, as the token's own claims tell them.
     fn seconds_until(&self, point: Option<Timestamp>) -> Value<'_> {
         let from = match self.subject {
-            Subject::Nobody => self.head.at,
+            Subject::Nobody | Subject::Account(_) => self.head.at,
             Subject::Granted(granted) => granted.at,
             Subject::Principal(principal, _) => principal.at,
         };
@@ -225,6 +249,21 @@ impl Values for AnswerValues<'_> {
             Slot::AccountUpdatedAt => {
                 self.of_account(|account| Some(owned(account.updated_at.to_string())))
             }
+            Slot::AccountCreatedAtMicros => {
+                self.of_account(|account| Some(owned(account.created_at.to_micros_text())))
+            }
+            Slot::AccountUpdatedAtMicros => {
+                self.of_account(|account| Some(owned(account.updated_at.to_micros_text())))
+            }
+            Slot::AccountLastLoginMicros => self.of_account(|account| {
+                account
+                    .last_login_at
+                    .map(|point| owned(point.to_micros_text()))
+            }),
+            Slot::AccountProfile(nth) => self.of_account(|account| {
+                let field = self.fields.get(usize::from(nth))?;
+                Some(declared(field.shown(account.profile.get(&field.name))))
+            }),
             Slot::Refresh => self.token(|granted| &granted.refresh),
             Slot::AccessExpiresIn => self.seconds_until(self.access_expires_at()),
             Slot::RefreshExpiresIn => self.seconds_until(self.refresh_expires_at()),
@@ -238,6 +277,11 @@ impl Values for AnswerValues<'_> {
                 .as_deref()
                 .map_or(Value::Null, |json| Value::Json(Cow::Borrowed(json))),
             Slot::RequestPath => text(self.head.uri.path()),
+            Slot::RequestMethod => owned(shortened(self.head.method.as_str())),
+            Slot::RequestType => {
+                let sent = self.head.header(header::CONTENT_TYPE.as_str());
+                owned(shortened(sent.unwrap_or_default()))
+            }
             Slot::RequestId => owned(self.head.id.to_string()),
             Slot::Now => owned(self.head.at.to_string()),
             Slot::NowText => owned(
@@ -249,6 +293,21 @@ impl Values for AnswerValues<'_> {
                     .to_owned(),
             ),
         }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(LONGEST_SHOWN).collect()
+}
+
+/// What a declared field holds.
+fn declared(value: serde_json::Value) -> Value<'static> {
+    use serde_json::Value as Json;
+    match value {
+        Json::Null => Value::Null,
+        Json::Bool(yes) => Value::Bool(yes),
+        Json::String(text) => owned(text),
+        other => Value::Json(Cow::Owned(other.to_string())),
     }
 }
 

@@ -12,11 +12,12 @@ use crate::{
 };
 
 /// The contracts that development mode mounts.
-pub(crate) const OF_DEVELOPMENT: [&str; 5] = [
+pub(crate) const OF_DEVELOPMENT: [&str; 6] = [
     "native",
     "phone-pair",
     "email-cookie",
     "token-server",
+    "campus-account",
     "result-code",
 ];
 

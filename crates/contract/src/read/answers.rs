@@ -12,7 +12,10 @@ use crate::{
         say::instead,
         words::{Text, Words, content_type},
     },
-    template::compile::{Compiler, Given, SlotUse, With},
+    template::{
+        Template,
+        compile::{Compiler, Given, SlotUse, With},
+    },
     wire,
 };
 
@@ -20,6 +23,8 @@ use crate::{
 pub(crate) struct Material<'f> {
     pub(crate) words: Words<'f>,
     pub(crate) cookies: Vec<Arc<Cookie>>,
+    /// Whether bodies say the refresh token that a cookie of the same answer holds.
+    pub(crate) refresh_in_body: Option<(bool, usize)>,
 }
 
 /// A compiled answer, and what it shows where.
@@ -56,7 +61,12 @@ struct AnswerReader<'m, 'f> {
 impl<'f> AnswerReader<'_, 'f> {
     fn read(&mut self, fields: &Fields<'f>) -> Answer {
         let status = fields.need("status", STATUS_HINT).and_then(|e| status(&e));
-        let (body, implied_type) = self.body(fields);
+        let cookies = self.cookies(fields);
+        let holds_refresh = cookies.iter().any(|set| {
+            let mut slots = set.value.iter().flat_map(Template::slots);
+            slots.any(|slot| slot == Slot::Refresh)
+        });
+        let (body, implied_type) = self.body(fields, holds_refresh);
         let own_type = fields.get("type").and_then(|entry| {
             if body == Body::Empty {
                 entry.fault(
@@ -77,13 +87,14 @@ impl<'f> AnswerReader<'_, 'f> {
             status,
             content_type: own_type.or(implied_type).map(Box::from),
             headers: self.headers(fields),
-            cookies: self.cookies(fields),
+            cookies,
             body,
         }
     }
 
     /// The body, and the content type it has where the answer does not say.
-    fn body(&mut self, fields: &Fields<'f>) -> (Body, Option<&'f str>) {
+    /// One that goes with a cookie for the refresh token leaves that token out, unless asked for it.
+    fn body(&mut self, fields: &Fields<'f>, in_cookie: bool) -> (Body, Option<&'f str>) {
         let json = fields.get("json");
         let text = fields.get("text");
         let shape = fields.get("shape");
@@ -102,9 +113,10 @@ impl<'f> AnswerReader<'_, 'f> {
             );
         }
         if let Some(shape) = shape {
-            return self.shaped(&shape, with);
+            return self.shaped(&shape, with, in_cookie);
         }
         let mut compiler = Compiler::new(&self.material.words, None);
+        compiler.without_refresh = in_cookie && !self.says_refresh();
         let body = if let Some(text) = json.and_then(|entry| Text::read(&entry)) {
             (Body::Json(compiler.json(&text)), Some("application/json"))
         } else if let Some(text) = text.and_then(|entry| Text::read(&entry)) {
@@ -115,11 +127,32 @@ impl<'f> AnswerReader<'_, 'f> {
         } else {
             (Body::Empty, None)
         };
+        self.check_refresh(fields.at, &compiler);
         self.uses.append(&mut compiler.uses);
         body
     }
 
-    fn shaped(&mut self, entry: &Entry<'f>, with: Option<Entry<'f>>) -> (Body, Option<&'f str>) {
+    fn says_refresh(&self) -> bool {
+        self.material.refresh_in_body.is_some_and(|(says, _)| says)
+    }
+
+    /// What a cookie keeps from scripts is left out of a body knowingly or not at all.
+    fn check_refresh(&self, at: usize, compiler: &Compiler<'_, '_>) {
+        if compiler.left_refresh_out && self.material.refresh_in_body.is_none() {
+            self.material.words.file.fault(
+                at,
+                "this answer says the refresh token in its body and in a cookie, which keeps it from scripts",
+                "refresh_in_body = false in [tokens], and the body leaves it out; or true",
+            );
+        }
+    }
+
+    fn shaped(
+        &mut self,
+        entry: &Entry<'f>,
+        with: Option<Entry<'f>>,
+        in_cookie: bool,
+    ) -> (Body, Option<&'f str>) {
         let shapes = &self.material.words.shapes;
         let Some((name, shape)) = entry.text().map(|name| (name, shapes.get(name))) else {
             return (Body::Empty, None);
@@ -137,13 +170,15 @@ impl<'f> AnswerReader<'_, 'f> {
         let at = with.as_ref().map_or(entry.at, |with| with.at);
         let with = with.map_or_else(With::new, |with| given(&with));
         let mut compiler = Compiler::new(&self.material.words, Some(&with));
+        compiler.without_refresh = in_cookie && !self.says_refresh();
         let body = Body::Json(compiler.json(&shape.json));
         compiler.check_given(at);
+        self.check_refresh(at, &compiler);
         self.uses.append(&mut compiler.uses);
         (body, shape.content_type.or(Some("application/json")))
     }
 
-    fn headers(&mut self, fields: &Fields<'f>) -> Vec<(Box<str>, crate::template::Template)> {
+    fn headers(&mut self, fields: &Fields<'f>) -> Vec<(Box<str>, Template)> {
         let name = format!("`headers` of {}", fields.name);
         let Some(table) = fields.get("headers").and_then(|entry| entry.table(name)) else {
             return Vec::new();
@@ -226,12 +261,7 @@ impl<'f> AnswerReader<'_, 'f> {
 
     /// Tokens and ids only: what people choose for themselves has no place in a cookie, where it
     /// could not be told from attributes.
-    fn cookie_value(
-        &mut self,
-        entry: &Entry<'_>,
-        cookie: &Cookie,
-        text: &Text<'f>,
-    ) -> crate::template::Template {
+    fn cookie_value(&mut self, entry: &Entry<'_>, cookie: &Cookie, text: &Text<'f>) -> Template {
         const MAY: [Slot; 5] = [
             Slot::Access,
             Slot::Refresh,

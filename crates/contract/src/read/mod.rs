@@ -2,9 +2,11 @@
 //! what concerns more than one part is checked.
 
 mod answers;
+pub(crate) mod collect;
 mod cookies;
 pub(crate) mod duration;
 mod entry;
+pub(crate) mod fields;
 pub(crate) mod file;
 mod on;
 mod resolve;
@@ -88,8 +90,9 @@ fn read(root: Fields<'_>) -> Contract {
     let (callers, caller_switches) = sections::callers(&root);
     let (cookies, open_cookies) = cookies::cookies(&root);
     let material = Material {
-        words: Words::read(&root, &head.locales),
+        words: Words::read(&root, &head.locales, &accounts.fields),
         cookies,
+        refresh_in_body: tokens.refresh_in_body,
     };
     let messages = words::messages(&root, &head.locales);
     let shared = Shared {
@@ -97,7 +100,13 @@ fn read(root: Fields<'_>) -> Contract {
         at: root.get("on").map_or(root.at, |entry| entry.at),
     };
     let guard = routes::guard(&root, &material, &shared);
-    let routes = routes::routes(&root, &material, guard.as_ref(), &shared);
+    let routes = routes::routes(
+        &root,
+        &material,
+        guard.as_ref(),
+        &shared,
+        accounts.confirm_at.is_none(),
+    );
     let policy = Policy {
         contract: head.name.as_str().into(),
         conceal: accounts.conceal,
@@ -107,7 +116,9 @@ fn read(root: Fields<'_>) -> Contract {
         sessions,
         codes,
         tokens: tokens.profile.clone(),
-        confirm_address: true,
+        confirm_address: accounts.confirm_at.is_none(),
+        nickname_max: accounts.nickname_max,
+        fields: accounts.fields.clone(),
     };
     let contract = Contract {
         name: head.name.into(),
@@ -290,6 +301,20 @@ fn switches(
             "status_first = true",
             at,
             "without the password, strangers can find out that an account is not active",
+        );
+    }
+    if let Some(at) = accounts.confirm_at {
+        on(
+            "confirm_address = false",
+            at,
+            "addresses are not proved: anybody can sign up with somebody else's",
+        );
+    }
+    if let Some((true, at)) = tokens.refresh_in_body {
+        on(
+            "refresh_in_body = true",
+            at,
+            "a script that gets into a page can read the refresh token, which its cookie keeps from scripts",
         );
     }
     if let Some(at) = tokens.foreign_at {

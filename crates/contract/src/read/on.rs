@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use daemun_engine::vocabulary::{Input, Outcome, Slot};
+use daemun_engine::vocabulary::{Input, Outcome, REASONS, Slot};
 
 use crate::{
     answer::{Answer, Body},
@@ -29,7 +29,15 @@ pub(crate) struct Drafts {
     pub(crate) at: usize,
     /// The answer whatever the input.
     pub(crate) general: Option<Draft>,
-    pub(crate) by_field: Vec<(Input, Draft)>,
+    pub(crate) by_field: Vec<OfInput>,
+}
+
+/// The answer to an outcome for one input, for one reason why it is at fault, or for both.
+#[derive(Clone)]
+pub(crate) struct OfInput {
+    pub(crate) input: Option<Input>,
+    pub(crate) reason: Option<&'static str>,
+    pub(crate) draft: Draft,
 }
 
 pub(crate) type On = BTreeMap<Outcome, Said>;
@@ -93,16 +101,25 @@ fn said<'f>(
 
 fn drafts<'f>(fields: Fields<'f>, material: &Material<'f>, outcome: Outcome) -> Option<Drafts> {
     let mut by_field = Vec::new();
+    let name = fields.name.trim_matches(['[', ']']).to_owned();
     if outcome.slots().contains(&Slot::Field) {
         for input in Input::ALL {
-            let name = format!(
-                "[{}.{}]",
-                fields.name.trim_matches(['[', ']']),
-                input.name()
-            );
+            let name = format!("[{name}.{}]", input.name());
             if let Some(own) = fields.get(input.name()).and_then(|entry| entry.table(name)) {
-                by_field.push((input, draft(own, material)));
+                of_input(own, material, outcome, input, &mut by_field);
             }
+        }
+        let declared = fields.get("profile");
+        let declared = declared.and_then(|entry| entry.table(format!("[{name}.profile]")));
+        if let Some(declared) = declared {
+            for (nth, field) in (0..).zip(&material.words.fields) {
+                let name = format!("[{name}.profile.{}]", field.name);
+                let entry = declared.all().into_iter().find(|e| *e.key == *field.name);
+                if let Some(own) = entry.and_then(|entry| entry.table(name)) {
+                    of_input(own, material, outcome, Input::Profile(nth), &mut by_field);
+                }
+            }
+            unknown_fields(&declared, material);
         }
     }
     let at = fields.at;
@@ -111,6 +128,7 @@ fn drafts<'f>(fields: Fields<'f>, material: &Material<'f>, outcome: Outcome) -> 
         fields.finish();
         None
     } else {
+        by_reason(&fields, material, outcome, None, &mut by_field);
         Some(draft(fields, material))
     };
     Some(Drafts {
@@ -118,6 +136,56 @@ fn drafts<'f>(fields: Fields<'f>, material: &Material<'f>, outcome: Outcome) -> 
         general,
         by_field,
     })
+}
+
+fn unknown_fields(table: &Fields<'_>, material: &Material<'_>) {
+    let known: Vec<&str> = material.words.fields.iter().map(|f| &*f.name).collect();
+    for entry in table.all() {
+        if !known.contains(&entry.key) {
+            let what = format!("the contract declares no field `{}`", entry.key);
+            entry.fault(what, instead(entry.key, &known));
+        }
+    }
+}
+
+/// The answer for one input, and beneath it those for single reasons.
+fn of_input<'f>(
+    own: Fields<'f>,
+    material: &Material<'f>,
+    outcome: Outcome,
+    input: Input,
+    by_field: &mut Vec<OfInput>,
+) {
+    by_reason(&own, material, outcome, Some(input), by_field);
+    by_field.push(OfInput {
+        input: Some(input),
+        reason: None,
+        draft: draft(own, material),
+    });
+}
+
+fn by_reason<'f>(
+    fields: &Fields<'f>,
+    material: &Material<'f>,
+    outcome: Outcome,
+    input: Option<Input>,
+    by_field: &mut Vec<OfInput>,
+) {
+    let name = fields.name.trim_matches(['[', ']']);
+    for (reason, _) in REASONS {
+        let apt = match outcome {
+            Outcome::MissingField => reason == "null",
+            _ => outcome.slots().contains(&Slot::Reason),
+        };
+        let entry = if apt { fields.get(reason) } else { None };
+        if let Some(table) = entry.and_then(|entry| entry.table(format!("[{name}.{reason}]"))) {
+            by_field.push(OfInput {
+                input,
+                reason: Some(reason),
+                draft: draft(table, material),
+            });
+        }
+    }
 }
 
 fn stand_in(at: usize) -> Drafts {

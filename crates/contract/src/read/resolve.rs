@@ -5,13 +5,17 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use daemun_engine::vocabulary::{Input, Operation, Outcome, Slot};
+use daemun_engine::{
+    profile::ProfileField,
+    vocabulary::{Input, Operation, Outcome, Slot},
+};
 
 use crate::{
     answer::{Answer, Body},
-    contract::Answers,
+    contract::{Answers, ByField},
     input::InputPlan,
     read::{
+        fields,
         {
             answers::Draft,
             on::{Drafts, On, Said},
@@ -23,8 +27,19 @@ use crate::{
 /// Who answers.
 #[derive(Clone, Copy)]
 pub(crate) enum Who<'r> {
-    Route(Operation, &'r [InputPlan]),
+    Route(Operation, &'r [InputPlan], Terms<'r>),
     Guard,
+}
+
+/// What decides, besides its operation and inputs, what can happen at a route.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'r> {
+    /// The fields the contract declares.
+    pub(crate) fields: &'r [ProfileField],
+    /// Whether a new account's address must be proved.
+    pub(crate) confirm_address: bool,
+    /// Whether it tells of all faults at once.
+    pub(crate) collect: bool,
 }
 
 pub(crate) struct Resolver<'r> {
@@ -46,7 +61,7 @@ pub(crate) struct Shared {
 impl Who<'_> {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Route(operation, _) => operation.name(),
+            Self::Route(operation, ..) => operation.name(),
             Self::Guard => "the guard",
         }
     }
@@ -54,7 +69,7 @@ impl Who<'_> {
     /// Everything an `on` table of it may speak of.
     pub(crate) fn may(self) -> Vec<Outcome> {
         let own = match self {
-            Self::Route(operation, _) => operation.outcomes(),
+            Self::Route(operation, ..) => operation.outcomes(),
             Self::Guard => Outcome::OF_THE_GUARD,
         };
         [own, Outcome::OF_EVERY_ROUTE].concat()
@@ -63,7 +78,7 @@ impl Who<'_> {
     /// What can happen, given what it takes.
     fn can(self) -> Vec<Outcome> {
         let mut outcomes = self.may();
-        if let Self::Route(operation, plans) = self {
+        if let Self::Route(operation, plans, _) = self {
             let takes = |input| plans.iter().any(|plan: &InputPlan| plan.input == input);
             outcomes.retain(|outcome| match (operation, outcome) {
                 (_, Outcome::MissingField | Outcome::BlankField) => {
@@ -90,23 +105,44 @@ impl Who<'_> {
     /// The values an answer to `outcome` can show.
     fn slots(self, outcome: Outcome) -> Vec<Slot> {
         let own = match (self, outcome) {
-            (Self::Route(operation, _), Outcome::Ok) => operation.ok_slots(),
+            (Self::Route(Operation::SignUp, _, terms), Outcome::Ok) if !terms.confirm_address => {
+                Slot::OF_AN_ACCOUNT
+            }
+            (Self::Route(operation, ..), Outcome::Ok) => operation.ok_slots(),
             _ => outcome.slots(),
         };
-        [own, Slot::OF_EVERY_ANSWER].concat()
+        let declared = match self {
+            Self::Route(.., terms) if own.contains(&Slot::AccountEmail) => terms.fields,
+            _ => &[],
+        };
+        let own = own.iter().chain(Slot::OF_EVERY_ANSWER).copied();
+        own.chain(fields::slots(declared)).collect()
+    }
+
+    fn declared(&self) -> &[ProfileField] {
+        match self {
+            Self::Route(.., terms) => terms.fields,
+            Self::Guard => &[],
+        }
     }
 
     /// The inputs that can be at fault in `outcome`.
     fn fields(self, outcome: Outcome) -> Vec<Input> {
-        let Self::Route(_, plans) = self else {
+        let Self::Route(_, plans, terms) = self else {
             return Vec::new();
         };
         let at_fault = |plan: &&InputPlan| match outcome {
             Outcome::MissingField | Outcome::BlankField => can_be_missed(plan, plans),
-            Outcome::InvalidField => matches!(
-                plan.input,
-                Input::Identifier | Input::Nickname | Input::Subject | Input::SubjectType
-            ),
+            Outcome::InvalidField => {
+                matches!(
+                    plan.input,
+                    Input::Identifier
+                        | Input::Nickname
+                        | Input::Subject
+                        | Input::SubjectType
+                        | Input::Profile(_)
+                ) || (terms.collect && plan.input == Input::Password)
+            }
             Outcome::WeakPassword => plan.input == Input::Password,
             _ => false,
         };
@@ -133,8 +169,13 @@ impl Resolver<'_> {
             .map_or_else(stand_in, |draft| Arc::clone(&draft.answer));
         let mut by_field = Vec::new();
         for (outcome, drafts) in &found {
-            for (input, draft) in &drafts.by_field {
-                by_field.push((*outcome, *input, Arc::clone(&draft.answer)));
+            for own in &drafts.by_field {
+                by_field.push(ByField {
+                    outcome: *outcome,
+                    input: own.input,
+                    reason: own.reason,
+                    answer: Arc::clone(&own.draft.answer),
+                });
             }
         }
         let by_outcome = Outcome::ALL.into_iter().map(|outcome| {
@@ -154,16 +195,22 @@ impl Resolver<'_> {
 
     /// Checks what `own` says of inputs that are not taken.
     pub(crate) fn check_own_fields(&self, plans: &[InputPlan]) {
-        let taken: Vec<&str> = plans.iter().map(|plan| plan.input.name()).collect();
+        let declared = self.who.declared();
+        let taken: Vec<String> = plans
+            .iter()
+            .map(|plan| fields::input_name(plan.input, declared))
+            .collect();
+        let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
         for said in self.own.values() {
             let Said::Answers(drafts) = said else {
                 continue;
             };
-            for (input, draft) in &drafts.by_field {
-                if !taken.contains(&input.name()) {
-                    let what = format!("{} takes no `{}`", self.who.name(), input.name());
-                    self.file
-                        .fault(draft.at, what, instead(input.name(), &taken));
+            for own in &drafts.by_field {
+                let Some(input) = own.input else { continue };
+                let name = fields::input_name(input, declared);
+                if !taken.contains(&&*name) {
+                    let what = format!("{} takes no `{name}`", self.who.name());
+                    self.file.fault(own.draft.at, what, instead(&name, &taken));
                 }
             }
         }
@@ -229,12 +276,16 @@ impl Resolver<'_> {
     fn check(&self, outcome: Outcome, drafts: &Drafts) {
         self.check_fields(outcome, drafts);
         let allowed = self.who.slots(outcome);
-        let by_field = drafts.by_field.iter().map(|(_, draft)| draft);
+        let by_field = drafts.by_field.iter().map(|own| &own.draft);
         let uses = by_field
             .chain(&drafts.general)
             .flat_map(|draft| &draft.uses);
         for (slot, at) in uses.filter(|(slot, _)| !allowed.contains(slot)) {
-            let names: Vec<&str> = allowed.iter().map(|slot| slot.name()).collect();
+            let declared = self.who.declared();
+            let names: Vec<String> = allowed
+                .iter()
+                .map(|slot| fields::slot_name(*slot, declared))
+                .collect();
             let (at, what) = match self.said(outcome) {
                 Some(Said::As(other, _)) if self.tells_of(*other, *slot) => continue,
                 Some(Said::As(other, alias)) => {
@@ -270,19 +321,20 @@ impl Resolver<'_> {
     fn check_fields(&self, outcome: Outcome, drafts: &Drafts) {
         if drafts.general.is_none() {
             for input in self.who.fields(outcome) {
-                if !drafts.by_field.iter().any(|(known, _)| *known == input) {
+                let name = fields::input_name(input, self.who.declared());
+                if !drafts.by_field.iter().any(|own| own.input == Some(input)) {
                     self.file.fault(
                         drafts.at,
                         format!(
                             "`{}` of {} answers for some inputs and not for `{}`",
                             outcome.name(),
                             self.who.name(),
-                            input.name()
+                            name
                         ),
                         format!(
                             "[….{}.{}], or a status for all of them",
                             outcome.name(),
-                            input.name()
+                            name
                         ),
                     );
                 }
@@ -299,7 +351,8 @@ fn can_be_missed(plan: &InputPlan, plans: &[InputPlan]) -> bool {
 }
 
 fn any(drafts: &Drafts) -> Option<&Draft> {
-    let first = drafts.by_field.first().map(|(_, draft)| draft);
+    let mut whole = drafts.by_field.iter().filter(|own| own.reason.is_none());
+    let first = whole.next().map(|own| &own.draft);
     drafts.general.as_ref().or(first)
 }
 

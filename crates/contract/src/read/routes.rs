@@ -7,7 +7,8 @@ use crate::{
     input::Source,
     path::{Method, PathPattern},
     read::{
-        resolve::{Resolver, Shared, Who},
+        collect,
+        resolve::{Resolver, Shared, Terms, Who},
         takes,
         {answers::Material, on},
         {
@@ -84,13 +85,14 @@ pub(crate) fn routes<'f>(
     material: &Material<'f>,
     guard: Option<&GuardSection>,
     shared: &Shared,
+    confirm_address: bool,
 ) -> Vec<Placed> {
     let Some(entry) = root.need("route", "[[route]] with a method, a path and what it does") else {
         return Vec::new();
     };
     let mut routes = Vec::new();
     for fields in entry.tables() {
-        routes.extend(route(&fields, material, guard, shared));
+        routes.extend(route(&fields, material, guard, shared, confirm_address));
         fields.finish();
     }
     clashes(root.file, &routes);
@@ -102,13 +104,14 @@ fn route<'f>(
     material: &Material<'f>,
     guard: Option<&GuardSection>,
     shared: &Shared,
+    confirm_address: bool,
 ) -> Vec<Placed> {
     let paths = paths(fields);
     let also_paths = also(fields);
     let summary = fields.get("summary").and_then(|entry| entry.text());
     let Some((operation, does_at)) = operation(fields) else {
         // Without an operation there is nothing to hold the rest against.
-        for key in ["takes", "required", "guard", "on"] {
+        for key in ["takes", "required", "guard", "on", "collect"] {
             fields.get(key);
         }
         return Vec::new();
@@ -122,11 +125,18 @@ fn route<'f>(
             .chain(&also_paths)
             .collect(),
         cookies: &material.cookies,
+        fields: &material.words.fields,
     };
     let inputs = takes::inputs(fields, &place);
     let takes_token = inputs.iter().any(|plan| plan.input == Input::Token);
     let guard_mode = guard_mode(fields, operation, takes_token, guard, does_at);
-    let who = Who::Route(operation, &inputs);
+    let collect = collects(fields, operation);
+    let terms = Terms {
+        fields: &material.words.fields,
+        confirm_address,
+        collect,
+    };
+    let who = Who::Route(operation, &inputs, terms);
     let own = on::on(fields, material, &who.may(), operation.name());
     let resolver = Resolver {
         file: fields.file,
@@ -162,11 +172,37 @@ fn route<'f>(
                     inputs: inputs.clone(),
                     guard: guard_mode,
                     needs_account,
+                    collect,
                     answers: answers.clone(),
                 },
             }
         })
+        .inspect(|placed| {
+            if collect {
+                collect::check(
+                    fields.file,
+                    fields.at,
+                    &placed.route,
+                    &material.words.fields,
+                );
+            }
+        })
         .collect()
+}
+
+/// `collect`: whether the faults of all inputs are told at once.
+fn collects(fields: &Fields<'_>, operation: Operation) -> bool {
+    let Some(entry) = fields.get("collect") else {
+        return false;
+    };
+    let collect = entry.boolean().unwrap_or(false);
+    if collect && operation != Operation::SignUp {
+        entry.fault(
+            format!("{} tells of one fault at a time", operation.name()),
+            "nothing; sign_up alone can tell of all faults at once",
+        );
+    }
+    collect
 }
 
 fn paths(fields: &Fields<'_>) -> Vec<(Method, PathPattern, usize)> {

@@ -7,6 +7,7 @@ use daemun_engine::{
     address::IdentifierKinds,
     code::{CodeAlphabet, CodePolicy},
     policy::{Locale, SessionPolicy},
+    profile::ProfileField,
     session::RotationPolicy,
 };
 
@@ -100,6 +101,10 @@ pub(crate) struct AccountRules {
     pub(crate) conceal: bool,
     pub(crate) status_first: bool,
     pub(crate) password_min: usize,
+    pub(crate) nickname_max: usize,
+    pub(crate) fields: Vec<ProfileField>,
+    /// Where `confirm_address` is switched off.
+    pub(crate) confirm_at: Option<usize>,
     /// Where `conceal` was settled, or the section begins.
     pub(crate) conceal_at: usize,
     /// Where `status_first` is switched on.
@@ -115,6 +120,9 @@ pub(crate) fn accounts(root: &Fields<'_>) -> AccountRules {
         conceal: true,
         status_first: false,
         password_min: 8,
+        nickname_max: 50,
+        fields: Vec::new(),
+        confirm_at: None,
         conceal_at: root.at,
         status_first_at: None,
     };
@@ -142,6 +150,20 @@ pub(crate) fn accounts(root: &Fields<'_>) -> AccountRules {
     if let Some(entry) = fields.get("password_min") {
         rules.password_min = entry.number(8..129).map_or(8, |number| number as usize);
     }
+    if let Some(entry) = fields.get("nickname_max") {
+        rules.nickname_max = entry.number(1..201).map_or(50, |number| number as usize);
+    }
+    if let Some(entry) = fields.get("confirm_address") {
+        let confirm = entry.boolean().unwrap_or(true);
+        rules.confirm_at = (!confirm).then_some(entry.at);
+        if !confirm && rules.conceal {
+            entry.fault(
+                "a sign-up that can be used at once tells that the address was free, and `conceal` forbids that",
+                "confirm_address = true, or conceal = false",
+            );
+        }
+    }
+    rules.fields = super::fields::fields(&fields);
     fields.finish();
     rules
 }

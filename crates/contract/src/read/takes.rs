@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use daemun_engine::vocabulary::{Input, Operation};
+use daemun_engine::{
+    profile::ProfileField,
+    vocabulary::{Input, Operation},
+};
 
 use crate::{
     answer::Cookie,
@@ -10,6 +13,7 @@ use crate::{
     path::{Method, PathPattern},
     read::{
         answers::declared,
+        fields::input_name,
         {entry::Entry, file::Fields, say::instead},
     },
     wire,
@@ -21,6 +25,8 @@ pub(crate) struct Place<'r> {
     pub(crate) methods: Vec<Method>,
     pub(crate) paths: Vec<&'r PathPattern>,
     pub(crate) cookies: &'r [Arc<Cookie>],
+    /// The fields the contract declares, which a sign-up may take.
+    pub(crate) fields: &'r [ProfileField],
 }
 
 /// Reads `takes` and `required`.
@@ -58,22 +64,42 @@ pub(crate) fn inputs(fields: &Fields<'_>, place: &Place<'_>) -> Vec<InputPlan> {
 fn plan(entry: &Entry<'_>, place: &Place<'_>) -> Option<InputPlan> {
     let operation = place.operation;
     let known: Vec<Input> = [operation.required_inputs(), operation.optional_inputs()].concat();
+    let declared = (0..).zip(place.fields);
+    let declared = declared.filter(|_| operation == Operation::SignUp);
+    let known: Vec<Input> = known
+        .into_iter()
+        .chain(declared.map(|(nth, _)| Input::Profile(nth)))
+        .collect();
+    let named = |input: &Input| input_name(*input, place.fields);
     let Some(input) = known
         .iter()
         .copied()
-        .find(|input| input.name() == entry.key)
+        .find(|input| named(input) == entry.key)
     else {
-        let names: Vec<&str> = known.iter().map(|input| input.name()).collect();
+        let names: Vec<String> = known.iter().map(named).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let what = format!("{} has no input `{}`", operation.name(), entry.key);
         entry.fault(what, instead(entry.key, &names));
         return None;
     };
+    if let Input::Profile(nth) = input
+        && let Some(field) = place.fields.get(usize::from(nth))
+        && field.read_only
+    {
+        entry.fault(
+            format!(
+                "the field `{}` is read-only: no request sets it",
+                field.name
+            ),
+            "nothing, or read_only = false",
+        );
+    }
     let sources = sources(entry, place.cookies);
     for source in &sources {
         check(entry, input, source, place);
     }
     let first = sources.first();
-    let wire_name = first.map_or(input.name(), Source::wire_name).into();
+    let wire_name = first.map_or(entry.key, Source::wire_name).into();
     Some(InputPlan {
         input,
         sources,
@@ -87,8 +113,12 @@ fn required(fields: &Fields<'_>, place: &Place<'_>, plans: &mut [InputPlan]) {
         return;
     };
     for name in entry.texts() {
-        let taken: Vec<&str> = plans.iter().map(|plan| plan.input.name()).collect();
-        match plans.iter().position(|plan| plan.input.name() == name) {
+        let taken: Vec<String> = plans
+            .iter()
+            .map(|plan| input_name(plan.input, place.fields))
+            .collect();
+        let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
+        match taken.iter().position(|taken| *taken == name) {
             Some(nth) => {
                 if let Some(plan) = plans.get_mut(nth) {
                     plan.optional = false;

@@ -77,6 +77,9 @@ pub(crate) struct Tokens {
     pub(crate) foreign_at: Option<usize>,
     /// Where personal claims are switched on.
     pub(crate) personal_at: Option<usize>,
+    /// Whether bodies say the refresh token that a cookie of the same answer holds, and where that
+    /// is said.
+    pub(crate) refresh_in_body: Option<(bool, usize)>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -128,11 +131,14 @@ pub(crate) fn tokens(root: &Fields<'_>) -> Tokens {
         sliding,
     };
     let mut personal_at = None;
+    let mut refresh_in_body = None;
     if let Some(shared) = shared {
         if let Some(at) = foreign_at {
             tell_kinds_apart(&shared, at, &profile);
         }
         personal_at = personal(&shared, &profile);
+        let entry = shared.get("refresh_in_body");
+        refresh_in_body = entry.and_then(|entry| Some((entry.boolean()?, entry.at)));
         shared.finish();
     }
     Tokens {
@@ -141,6 +147,7 @@ pub(crate) fn tokens(root: &Fields<'_>) -> Tokens {
         refresh_lifetime_at: refresh.lifetime_at,
         foreign_at,
         personal_at,
+        refresh_in_body,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use daemun_engine::policy::Locale;
+use daemun_engine::{policy::Locale, profile::ProfileField};
 
 use crate::{
     contract::{Message, Messages},
@@ -41,6 +41,8 @@ pub(crate) struct Words<'f> {
     /// For each locale of the contract, its texts by name.
     pub(crate) texts: Vec<BTreeMap<&'f str, Text<'f>>>,
     pub(crate) shapes: BTreeMap<&'f str, Shape<'f>>,
+    /// The declared fields, which values can show.
+    pub(crate) fields: Vec<ProfileField>,
 }
 
 /// A body that several answers share.
@@ -50,12 +52,13 @@ pub(crate) struct Shape<'f> {
 }
 
 impl<'f> Words<'f> {
-    pub(crate) fn read(root: &Fields<'f>, locales: &[Locale]) -> Self {
+    pub(crate) fn read(root: &Fields<'f>, locales: &[Locale], fields: &[ProfileField]) -> Self {
         Self {
             file: root.file,
             locales: locales.to_vec(),
             texts: texts(root, locales),
             shapes: shapes(root),
+            fields: fields.to_vec(),
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value as Scalar;
 
 use crate::{
     read::{
+        fields,
         say::{instead, nearest},
         words::{Text, Words},
     },
@@ -39,6 +40,10 @@ pub(crate) struct Compiler<'c, 'f> {
     pub(crate) uses: Vec<SlotUse>,
     /// The names of `with` that were used.
     pub(crate) given_used: Vec<String>,
+    /// Whether members that are the refresh token are left out.
+    pub(crate) without_refresh: bool,
+    /// Whether any was.
+    pub(crate) left_refresh_out: bool,
 }
 
 /// A part of a string whose names are resolved.
@@ -64,6 +69,8 @@ impl<'c, 'f> Compiler<'c, 'f> {
             locale: 0,
             uses: Vec::new(),
             given_used: Vec::new(),
+            without_refresh: false,
+            left_refresh_out: false,
         }
     }
 
@@ -142,11 +149,17 @@ impl<'c, 'f> Compiler<'c, 'f> {
             Json::Array(items) => {
                 out.list(b'[', items, b']', |out, item| self.node(item, origin, out));
             }
-            Json::Object(members) => out.list(b'{', members, b'}', |out, (key, value)| {
-                self.string(key, origin, out, false);
-                out.bytes(b":");
-                self.node(value, origin, out);
-            }),
+            Json::Object(members) => {
+                let (left_out, members): (Vec<_>, Vec<_>) = members
+                    .iter()
+                    .partition(|(_, value)| self.without_refresh && is_refresh(value));
+                self.left_refresh_out |= !left_out.is_empty();
+                out.list(b'{', &members, b'}', |out, (key, value)| {
+                    self.string(key, origin, out, false);
+                    out.bytes(b":");
+                    self.node(value, origin, out);
+                });
+            }
         }
     }
 
@@ -195,11 +208,17 @@ impl<'c, 'f> Compiler<'c, 'f> {
             self.text(text, at, within, bits);
         } else if let Some(given) = name.strip_prefix("with.") {
             self.given(given, at, within, bits);
-        } else if let Some(slot) = Slot::from_name(name) {
+        } else if let Some(slot) = self.slot(name) {
             self.uses.push((slot, at));
             bits.push(Bit::Slot(slot));
         } else {
-            let known: Vec<&str> = Slot::ALL.iter().map(|slot| slot.name()).collect();
+            let declared = fields::slots(&self.words.fields);
+            let known: Vec<String> = Slot::ALL
+                .into_iter()
+                .chain(declared)
+                .map(|slot| fields::slot_name(slot, &self.words.fields))
+                .collect();
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
             let write = match nearest(name, &known) {
                 Some(near) => format!("`{{{{{near}}}}}`"),
                 None => format!(
@@ -209,6 +228,13 @@ impl<'c, 'f> Compiler<'c, 'f> {
             };
             let what = format!("there is no value `{name}`");
             self.words.file.fault(at, what, write);
+        }
+    }
+
+    fn slot(&self, name: &str) -> Option<Slot> {
+        match name.strip_prefix("account.profile.") {
+            Some(field) => fields::place(field, &self.words.fields).map(Slot::AccountProfile),
+            None => Slot::from_name(name),
         }
     }
 
@@ -290,6 +316,17 @@ impl<'c, 'f> Compiler<'c, 'f> {
             file.fault(at, what, format!("with = {{ {name} = \"…\" }}"));
         }
     }
+}
+
+/// Whether a member is the refresh token and nothing else.
+fn is_refresh(value: &Json) -> bool {
+    let Json::String(text) = value else {
+        return false;
+    };
+    let name = text
+        .strip_prefix("{{")
+        .and_then(|rest| rest.strip_suffix("}}"));
+    name.map(str::trim) == Some(Slot::Refresh.name())
 }
 
 /// Pieces while they are being put together; neighbouring bytes become one piece.

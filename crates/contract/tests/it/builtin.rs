@@ -100,7 +100,7 @@ fn s37_a_failed_refresh_from_a_cookie_clears_it_and_trouble_does_not() {
             }
         }
     }
-    assert_eq!(seen, 3);
+    assert_eq!(seen, 4);
 }
 
 #[test]
@@ -217,7 +217,10 @@ fn s57_no_value_breaks_out_of_a_body_or_a_header() {
         "{{access}}",
     ] {
         for contract in all() {
-            for (_, _, answer) in contract.routes.iter().flat_map(Route::answers) {
+            let answers = contract.routes.iter().flat_map(Route::answers);
+            let answers = answers.map(|(.., answer)| answer);
+            let by_reason = contract.routes.iter().flat_map(Route::answers_by_reason);
+            for answer in answers.chain(by_reason.map(|(.., answer)| answer)) {
                 check_hostile(answer, hostile);
             }
         }
@@ -230,7 +233,12 @@ fn check_hostile(answer: &daemun_contract::Answer, hostile: &'static str) {
     if matches!(answer.body, Body::Json(_)) {
         let tame: serde_json::Value = serde_json::from_str(&crate::support::body(answer)).unwrap();
         let wild: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(shape(&tame), shape(&wild));
+        let named = |mut names: Vec<String>| {
+            // A member that is named after the input has its name as it is.
+            names.retain(|name| name != "FIELD" && name != hostile);
+            names
+        };
+        assert_eq!(named(shape(&tame)), named(shape(&wild)));
     }
     for (_, template) in &answer.headers {
         let mut value = Vec::new();

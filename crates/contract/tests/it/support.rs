@@ -31,9 +31,15 @@ impl Values for Fixed {
             Slot::AccountPhone => "01000000000".into(),
             Slot::AccountNickname => "길동 \"the\" <user>".into(),
             Slot::AccountActive => Value::Bool(true),
-            Slot::AccountKakao | Slot::AccountLastLogin => Value::Null,
+            Slot::AccountKakao
+            | Slot::AccountLastLogin
+            | Slot::AccountLastLoginMicros
+            | Slot::AccountProfile(_) => Value::Null,
             Slot::AccountCreatedAt | Slot::AccountUpdatedAt | Slot::Now => {
                 "2026-01-02T03:04:05Z".into()
+            }
+            Slot::AccountCreatedAtMicros | Slot::AccountUpdatedAtMicros => {
+                "2026-01-02T03:04:05.678901Z".into()
             }
             Slot::AccountAdmin => Value::Bool(false),
             Slot::Value => "SENT".into(),
@@ -51,6 +57,8 @@ impl Values for Fixed {
             Slot::RetryAfter => Value::Int(60),
             Slot::Sessions => Value::Json(r#"[{"id":"SESSION","current":true}]"#.into()),
             Slot::RequestPath => "/path".into(),
+            Slot::RequestMethod => "METHOD".into(),
+            Slot::RequestType => "text/plain".into(),
             Slot::RequestId => "REQUEST".into(),
             Slot::NowText => "2026-01-02 03:04:05".into(),
         }
@@ -91,8 +99,17 @@ pub fn written_out(contract: &Contract) -> String {
         let paths: Vec<&str> = route.paths().map(|path| path.as_str()).collect();
         writeln!(out, "## {} {}", route.method, paths.join(" ")).unwrap();
         for (outcome, input, answer) in route.answers() {
-            let of = input.map_or(String::new(), |input| format!(" of {}", input.name()));
+            let of = input.map_or(String::new(), |input| {
+                format!(" of {}", contract.input_name(input))
+            });
             writeln!(out, "{}{of}", outcome.name()).unwrap();
+            write_answer(contract, answer, &mut out);
+        }
+        for (outcome, input, reason, answer) in route.answers_by_reason() {
+            let of = input.map_or(String::new(), |input| {
+                format!(" of {}", contract.input_name(input))
+            });
+            writeln!(out, "{}{of}: {reason}", outcome.name()).unwrap();
             write_answer(contract, answer, &mut out);
         }
         out.push('\n');
