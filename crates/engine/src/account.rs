@@ -23,6 +23,8 @@ pub struct Account {
     pub nickname: Option<Box<str>>,
     /// Whether it may be used.
     pub status: Status,
+    /// Why it has that status, in an operator's words.
+    pub status_reason: Option<Box<str>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last logged in.
@@ -37,6 +39,9 @@ pub struct Account {
     pub roles: Vec<Box<str>>,
     /// What contracts keep about people besides.
     pub profile: Profile,
+    /// Whether it was taken over from a former back end, under the number it had there: that back
+    /// end's tokens speak of such accounts alone.
+    pub imported: bool,
 }
 
 /// Fields of a team's own, by name.
@@ -48,6 +53,14 @@ impl Account {
     pub fn cuts_off(&self, issued_at: Timestamp) -> bool {
         self.not_before
             .is_some_and(|cut_off| issued_at.unix_seconds() <= cut_off.unix_seconds())
+    }
+
+    /// Whether it was given up and nothing of it is left but its number.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        matches!(self.status, Status::Withdrawn { erase_at: None, .. })
+            && self.email.is_none()
+            && self.phone.is_none()
     }
 
     /// Whether it has the role `admin`.
@@ -79,6 +92,9 @@ pub enum Status {
     Withdrawn {
         /// Since when.
         since: Timestamp,
+        /// When what is personal about it is erased; absent where it has been, or where a former
+        /// back end said that it was given up.
+        erase_at: Option<Timestamp>,
     },
 }
 

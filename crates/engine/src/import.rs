@@ -111,7 +111,10 @@ impl ImportedStatus {
             Self::Unverified => Status::Unverified,
             Self::Active => Status::Active { since },
             Self::Suspended => Status::Suspended { since, until: None },
-            Self::Withdrawn => Status::Withdrawn { since },
+            Self::Withdrawn => Status::Withdrawn {
+                since,
+                erase_at: None,
+            },
         }
     }
 
@@ -293,6 +296,6 @@ fn is_as_imported(standing: &Standing) -> bool {
         Status::Unverified => true,
         Status::Active { since }
         | Status::Suspended { since, .. }
-        | Status::Withdrawn { since } => since == standing.created_at,
+        | Status::Withdrawn { since, .. } => since == standing.created_at,
     }
 }

@@ -118,8 +118,12 @@ pub trait Accounts: Send + Sync {
     ) -> Stored<bool>;
 
     /// Sets an account's status. Leaving `Active` also ends every session of it, for `reason`, and
-    /// returns the revocations. `None` where there is no such account.
+    /// returns the revocations. `None` where there is no such account, or it is not as `expected`.
     async fn set_status(&self, change: StatusChange) -> Stored<Option<Vec<Revocation>>>;
+
+    /// Gives an account a role, or takes it away; false where that changes nothing, or there is no
+    /// such account.
+    async fn change_role(&self, change: RoleChange) -> Stored<bool>;
 }
 
 /// An account to be made.
@@ -253,14 +257,33 @@ pub enum CodeRedeemed {
 pub struct StatusChange {
     /// Whose.
     pub account: AccountId,
+    /// From what; from whatever it is where absent.
+    pub expected: Option<Status>,
     /// To what.
     pub status: Status,
+    /// Why, in an operator's words.
+    pub words: Option<Box<str>>,
     /// Why its sessions end, where they do.
     pub reason: RevokeReason,
     /// When.
     pub now: Timestamp,
     /// How long the longest access token lives: revocations are kept that long.
     pub horizon: Duration,
+    /// By whom.
+    pub origin: Origin,
+}
+
+/// A change of what an account may do.
+#[derive(Clone, Debug)]
+pub struct RoleChange {
+    /// Whose.
+    pub account: AccountId,
+    /// Which role.
+    pub role: Box<str>,
+    /// Whether it has it from now on.
+    pub has: bool,
+    /// When.
+    pub now: Timestamp,
     /// By whom.
     pub origin: Origin,
 }
@@ -461,9 +484,15 @@ pub trait Upkeep: Send + Sync {
     async fn audit(&self, about: AuditSubject, limit: u32) -> Stored<Vec<AuditEvent>>;
 
     /// Deletes a little of what is over: dead sessions, codes, sent messages, old audit entries,
-    /// forgotten revocations, accounts never verified. Returns how many rows; call again soon
-    /// while that is not 0.
+    /// forgotten revocations, accounts never verified; and erases what is due. Returns how many
+    /// rows; call again soon while that is not 0.
     async fn purge(&self, now: Timestamp, keep: &Retention) -> Stored<u64>;
+
+    /// Erases a little of what is personal about accounts whose time has come: addresses, names,
+    /// password, roles and fields, sessions, codes, messages and when they were sent, and networks
+    /// in the trail. Returns how many rows; call again while that is not 0. Only then is an account
+    /// no longer due, so that what stops halfway is gone on with.
+    async fn erase_due(&self, now: Timestamp) -> Stored<u64>;
 
     /// A cheap question that shows whether the store answers.
     async fn ping(&self) -> Stored<()>;

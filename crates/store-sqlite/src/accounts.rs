@@ -8,7 +8,7 @@ use daemun_engine::{
     ids::AccountId,
     ports::{
         Accounts, CodeAttempt, CodeRedeemed, CodeSent, NewAccount, NewCode, NewNotice, Registered,
-        StatusChange, Stored, Taken, nickname_key,
+        RoleChange, StatusChange, Stored, Taken, nickname_key,
     },
     revocation::Revocation,
     time::Timestamp,
@@ -27,8 +27,10 @@ use crate::{
 macro_rules! select_account {
     ($rest:literal) => {
         concat!(
-            "SELECT id, email, phone, nickname, status, status_since, suspended_until, created_at, \
-             last_login_at, not_before, linked, password_hash, updated_at, roles, profile \
+            "SELECT id, email, phone, nickname, status, status_since, suspended_until, erase_at, \
+             created_at, last_login_at, not_before, linked, password_hash, updated_at, roles, \
+             profile, status_reason, \
+             EXISTS (SELECT 1 FROM imported WHERE imported.account = accounts.id) \
              FROM accounts ",
             $rest
         )
@@ -119,6 +121,11 @@ impl Accounts for SqliteStore {
     ) -> Stored<bool> {
         let (old, new) = (old.clone(), new.clone());
         self.write(Guard::Savepoint, move |tx| rehash(tx, id, &old, &new, now))
+            .await
+    }
+
+    async fn change_role(&self, change: RoleChange) -> Stored<bool> {
+        self.write(Guard::Savepoint, move |tx| change_role(tx, &change))
             .await
     }
 
@@ -255,7 +262,11 @@ fn set_status(tx: &Tx<'_>, change: &StatusChange) -> Result<Option<Vec<Revocatio
     let Some(before) = status(tx.connection, change.account)? else {
         return Ok(None);
     };
-    write_status(tx, change.account, change.status)?;
+    if change.expected.is_some_and(|expected| expected != before) {
+        return Ok(None);
+    }
+    let words = change.words.as_deref();
+    write_status(tx, change.account, change.status, words, change.now)?;
     upkeep::record(
         tx.connection,
         &AuditEvent {
@@ -281,13 +292,65 @@ fn set_status(tx: &Tx<'_>, change: &StatusChange) -> Result<Option<Vec<Revocatio
     revocations::end_account(tx, change.account, was_in_use, &ending).map(Some)
 }
 
-/// Writes a status and its times.
-pub(crate) fn write_status(tx: &Tx<'_>, id: AccountId, status: Status) -> Result<(), Fault> {
-    let (since, until) = status_times(status);
+/// Gives or takes a role, where that changes anything.
+fn change_role(tx: &Tx<'_>, change: &RoleChange) -> Result<bool, Fault> {
+    let Some(account) = by_id(tx.connection, change.account)? else {
+        return Ok(false);
+    };
+    let mut roles = account.roles;
+    if roles.contains(&change.role) == change.has {
+        return Ok(false);
+    }
+    roles.retain(|role| *role != change.role);
+    roles.extend(change.has.then(|| change.role.clone()));
     execute(
         tx.connection,
-        "UPDATE accounts SET status = ?2, status_since = ?3, suspended_until = ?4 WHERE id = ?1",
-        params![id.0, status.name(), since, until],
+        "UPDATE accounts SET roles = ?2, updated_at = ?3 WHERE id = ?1",
+        params![change.account.0, json(&roles)?, change.now.unix_micros()],
+    )?;
+    let sign = if change.has { '+' } else { '-' };
+    upkeep::record(
+        tx.connection,
+        &AuditEvent {
+            at: change.now,
+            kind: AuditKind::RolesChanged,
+            contract: change.origin.contract.clone(),
+            account: Some(change.account),
+            session: None,
+            network: change.origin.network.clone(),
+            detail: Some(format!("{sign}{}", change.role).into()),
+        },
+    )?;
+    Ok(true)
+}
+
+/// Writes a status, its times and why it is so.
+pub(crate) fn write_status(
+    tx: &Tx<'_>,
+    id: AccountId,
+    status: Status,
+    words: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let (since, until) = status_times(status);
+    let erase_at = match status {
+        Status::Withdrawn { erase_at, .. } => erase_at.map(Timestamp::unix_micros),
+        _ => None,
+    };
+    execute(
+        tx.connection,
+        "UPDATE accounts SET status = ?2, status_since = ?3, suspended_until = ?4, erase_at = ?5,
+                             status_reason = ?6, updated_at = ?7
+          WHERE id = ?1",
+        params![
+            id.0,
+            status.name(),
+            since,
+            until,
+            erase_at,
+            words,
+            now.unix_micros()
+        ],
     )
     .map(drop)
 }
@@ -297,7 +360,7 @@ pub(crate) fn status(connection: &Connection, id: AccountId) -> Result<Option<St
     one(
         connection,
         "accounts",
-        "SELECT id, status, status_since, suspended_until FROM accounts WHERE id = ?1",
+        "SELECT id, status, status_since, suspended_until, erase_at FROM accounts WHERE id = ?1",
         [id.0],
         |row| read_status(row, 1),
     )
@@ -332,7 +395,7 @@ fn by_identifier(
         Identifier::Phone(_) => select_account!("WHERE phone_key = ?1"),
     };
     one(connection, "accounts", sql, [identifier.key()], |row| {
-        let hash: Box<str> = row.get(11)?;
+        let hash: Box<str> = row.get(12)?;
         Ok((account(row)?, PasswordHash::from_stored(hash)))
     })
 }
@@ -352,13 +415,15 @@ fn account(row: &Columns<'_>) -> Result<Account, Fault> {
         phone: phone.map(Phone::from_stored),
         nickname: row.get(3)?,
         status: read_status(row, 4)?,
-        created_at: row.time(7)?,
-        last_login_at: row.maybe_time(8)?,
-        not_before: row.maybe_time(9)?,
-        linked: row.parsed(10, |json: Box<str>| from_json(&json))?,
-        updated_at: row.time(12)?,
-        roles: row.parsed(13, |json: Box<str>| from_json(&json))?,
-        profile: row.parsed(14, |json: Box<str>| from_json(&json))?,
+        status_reason: row.get(16)?,
+        created_at: row.time(8)?,
+        last_login_at: row.maybe_time(9)?,
+        not_before: row.maybe_time(10)?,
+        linked: row.parsed(11, |json: Box<str>| from_json(&json))?,
+        updated_at: row.time(13)?,
+        roles: row.parsed(14, |json: Box<str>| from_json(&json))?,
+        profile: row.parsed(15, |json: Box<str>| from_json(&json))?,
+        imported: row.get(17)?,
     })
 }
 
@@ -366,7 +431,7 @@ fn from_json<T: serde::de::DeserializeOwned>(json: &str) -> Option<T> {
     serde_json::from_str(json).ok()
 }
 
-/// Reads `status, status_since, suspended_until`, the first of them at `at`.
+/// Reads `status, status_since, suspended_until, erase_at`, the first of them at `at`.
 pub(crate) fn read_status(row: &Columns<'_>, at: usize) -> Result<Status, Fault> {
     let name: Box<str> = row.get(at)?;
     let since = || row.time(at + 1);
@@ -377,7 +442,10 @@ pub(crate) fn read_status(row: &Columns<'_>, at: usize) -> Result<Status, Fault>
             since: since()?,
             until: row.maybe_time(at + 2)?,
         }),
-        "withdrawn" => Ok(Status::Withdrawn { since: since()? }),
+        "withdrawn" => Ok(Status::Withdrawn {
+            since: since()?,
+            erase_at: row.maybe_time(at + 3)?,
+        }),
         _ => Err(row.corrupt(at)),
     }
 }
@@ -385,7 +453,9 @@ pub(crate) fn read_status(row: &Columns<'_>, at: usize) -> Result<Status, Fault>
 pub(crate) fn status_times(status: Status) -> (Option<i64>, Option<i64>) {
     match status {
         Status::Unverified => (None, None),
-        Status::Active { since } | Status::Withdrawn { since } => (Some(since.unix_micros()), None),
+        Status::Active { since } | Status::Withdrawn { since, .. } => {
+            (Some(since.unix_micros()), None)
+        }
         Status::Suspended { since, until } => {
             (Some(since.unix_micros()), until.map(Timestamp::unix_micros))
         }

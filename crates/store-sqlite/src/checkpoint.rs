@@ -56,6 +56,8 @@ pub(crate) struct Tending {
     /// Frames the log must have before anything is tried again, after a try came to nothing
     /// because somebody reads what is old.
     patience: i64,
+    /// The log holds what was erased, and must be emptied as soon as nobody reads from it.
+    to_empty: bool,
 }
 
 /// How far the log has got: frames in it, and frames of it that have been copied.
@@ -85,12 +87,17 @@ impl Tending {
             since_look: 0,
             begun: false,
             patience: 0,
+            to_empty: false,
         })
     }
 
     /// Called between two transactions, after the answers have gone out.
     pub(crate) fn after(&mut self, connection: &Connection, operations: usize) {
         self.since_look += operations;
+        if self.to_empty && !self.copying.load(Ordering::Acquire) {
+            // Tried again after the next transaction where somebody reads from it just now.
+            self.to_empty = !self.empty(connection).unwrap_or(false);
+        }
         let finishing = self.begun && !self.copying.load(Ordering::Acquire);
         if self.since_look < LOOK_EVERY && !finishing {
             return;
@@ -99,6 +106,11 @@ impl Tending {
         if let Err(error) = self.tend(connection) {
             tracing::warn!(%error, "the log could not be copied into the database");
         }
+    }
+
+    /// Has the log emptied at the next occasion: what it holds was erased.
+    pub(crate) fn empty_the_log(&mut self) {
+        self.to_empty = true;
     }
 
     pub(crate) fn stop(self) {
@@ -138,6 +150,16 @@ impl Tending {
             .query_row((), |row| row.get::<_, i64>(0).map(|busy| busy == 0));
         connection.busy_timeout(self.busy_timeout)?;
         restarted
+    }
+
+    /// Copies all of the log and cuts it off, where nobody reads from it.
+    fn empty(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        connection.busy_timeout(MOMENT)?;
+        let emptied = connection
+            .prepare_cached("PRAGMA wal_checkpoint(TRUNCATE)")?
+            .query_row((), |row| row.get::<_, i64>(0).map(|busy| busy == 0));
+        connection.busy_timeout(self.busy_timeout)?;
+        emptied
     }
 
     fn send_for_copier(&mut self) {

@@ -53,7 +53,7 @@ pub(crate) fn send(tx: &Tx<'_>, code: &NewCode) -> Result<CodeSent, Fault> {
             code.policy.tries,
         ],
     )?;
-    outbox::put(tx, &code.message, code.now)?;
+    outbox::put(tx, code.account, &code.message, code.now)?;
     upkeep::record(tx.connection, &event(AuditKind::CodeSent))?;
     Ok(CodeSent::Sent)
 }
@@ -69,7 +69,7 @@ pub(crate) fn notify(tx: &Tx<'_>, notice: &NewNotice) -> Result<CodeSent, Fault>
     let counted = addressee.count(tx, &notice.policy, notice.now)?;
     let sent = match counted {
         Ok(()) => {
-            outbox::put(tx, &notice.message, notice.now)?;
+            outbox::put(tx, notice.account, &notice.message, notice.now)?;
             CodeSent::Sent
         }
         Err(wait) => {
@@ -112,7 +112,7 @@ fn prove(tx: &Tx<'_>, attempt: &CodeAttempt) -> Result<(), Fault> {
     match accounts::status(tx.connection, attempt.account)? {
         Some(Status::Unverified) => {
             let since = attempt.now;
-            accounts::write_status(tx, attempt.account, Status::Active { since })
+            accounts::write_status(tx, attempt.account, Status::Active { since }, None, since)
         }
         _ => Ok(()),
     }

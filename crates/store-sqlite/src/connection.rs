@@ -33,7 +33,9 @@ pub(crate) fn create_private(path: &Path) -> std::result::Result<(), OpenError> 
     }
 }
 
-/// A connection that writes. A commit has been flushed when it returns; it copies nothing.
+/// A connection that writes. A commit has been flushed when it returns; it copies nothing. What is
+/// deleted is overwritten, pages that become free included: an erased account must not be found in
+/// the file. Rotations free none, so that costs the purge alone.
 pub(crate) fn writing(path: &Path, busy_timeout: Duration) -> Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, busy_timeout)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -43,7 +45,7 @@ pub(crate) fn writing(path: &Path, busy_timeout: Duration) -> Result<Connection>
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 16777216;
          PRAGMA foreign_keys = ON;
-         PRAGMA secure_delete = FAST;
+         PRAGMA secure_delete = ON;
          PRAGMA cache_size = -4096;",
     )?;
     Ok(connection)

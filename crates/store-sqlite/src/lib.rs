@@ -19,6 +19,7 @@ mod accounts;
 mod checkpoint;
 mod codes;
 mod connection;
+mod erase;
 mod foreign;
 mod import;
 mod keys;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use daemun_engine::{
+    ids::AccountId,
     ports::{ClaimedMessage, Outbox, OutgoingMessage, Stored},
     time::Timestamp,
 };
@@ -73,15 +74,22 @@ impl Outbox for SqliteStore {
     }
 }
 
-/// Puts a message in, due at once.
-pub(crate) fn put(tx: &Tx<'_>, message: &OutgoingMessage, now: Timestamp) -> Result<(), Fault> {
+/// Puts a message to an account's owner in, due at once.
+pub(crate) fn put(
+    tx: &Tx<'_>,
+    account: AccountId,
+    message: &OutgoingMessage,
+    now: Timestamp,
+) -> Result<(), Fault> {
     execute(
         tx.connection,
-        "INSERT INTO outbox (payload, created_at, due_at, useless_after) VALUES (?1, ?2, ?2, ?3)",
+        "INSERT INTO outbox (payload, created_at, due_at, useless_after, account)
+         VALUES (?1, ?2, ?2, ?3, ?4)",
         params![
             message.sealed,
             now.unix_micros(),
-            message.useless_after.unix_micros()
+            message.useless_after.unix_micros(),
+            account.0,
         ],
     )?;
     tx.message_was_put();

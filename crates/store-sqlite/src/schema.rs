@@ -18,7 +18,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "initial",
@@ -29,10 +29,15 @@ const MIGRATIONS: [Migration; 2] = [
         name: "taking over",
         sql: include_str!("../migrations/0002_taking_over.sql"),
     },
+    Migration {
+        version: 3,
+        name: "erasing",
+        sql: include_str!("../migrations/0003_erasing.sql"),
+    },
 ];
 
 /// The schema this version works with.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]

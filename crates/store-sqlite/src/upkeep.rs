@@ -13,7 +13,7 @@ use daemun_engine::{
 use rusqlite::{Connection, params, types::Value};
 
 use crate::{
-    SqliteStore,
+    SqliteStore, erase,
     rows::{Columns, Fault, execute, many, one},
     writer::{Guard, Tx},
 };
@@ -46,6 +46,7 @@ impl Upkeep for SqliteStore {
                 })
                 .await?;
         }
+        purged += self.erase_some(now).await?;
         // Each an operation of its own, so that others get between them.
         for (sql, before) in sweeps(now, &keep) {
             purged += self
@@ -55,6 +56,11 @@ impl Upkeep for SqliteStore {
                 .await?;
         }
         Ok(u64::try_from(purged).unwrap_or(u64::MAX))
+    }
+
+    async fn erase_due(&self, now: Timestamp) -> Stored<u64> {
+        let erased = self.erase_some(now).await?;
+        Ok(u64::try_from(erased).unwrap_or(u64::MAX))
     }
 
     async fn ping(&self) -> Stored<()> {
@@ -67,6 +73,11 @@ impl Upkeep for SqliteStore {
 }
 
 impl SqliteStore {
+    async fn erase_some(&self, now: Timestamp) -> Stored<usize> {
+        self.write(Guard::Savepoint, move |tx| erase::step(tx, now))
+            .await
+    }
+
     /// The next few dead sessions: found by walking the table on a reader, some way at each call,
     /// so that nothing need be indexed that rotation rewrites.
     async fn dead_sessions(&self, now: Timestamp, keep: Duration) -> Stored<Vec<i64>> {

@@ -55,6 +55,7 @@ pub(crate) enum Guard {
 pub(crate) struct Tx<'a> {
     pub(crate) connection: &'a Connection,
     message_put: Cell<bool>,
+    erased: Cell<bool>,
 }
 
 impl Tx<'_> {
@@ -77,6 +78,11 @@ impl Tx<'_> {
     /// A message was put into the outbox: whoever sends is woken once it is committed.
     pub(crate) fn message_was_put(&self) {
         self.message_put.set(true);
+    }
+
+    /// What must be nowhere any more was deleted: once it is committed the log is emptied.
+    pub(crate) fn something_was_erased(&self) {
+        self.erased.set(true);
     }
 }
 
@@ -280,6 +286,7 @@ impl Desk {
         let tx = Tx {
             connection,
             message_put: Cell::new(false),
+            erased: Cell::new(false),
         };
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
         for job in batch {
@@ -292,6 +299,9 @@ impl Desk {
         connection.prepare_cached("COMMIT")?.execute(())?;
         if tx.message_put.get() {
             self.message_put.notify_one();
+        }
+        if tx.erased.get() {
+            self.tending.empty_the_log();
         }
         Ok(())
     }

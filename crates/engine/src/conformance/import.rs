@@ -313,7 +313,7 @@ pub async fn s33_what_was_decided_here_stands(store: AnyStore) {
 pub async fn s33_who_left_does_not_come_back(store: AnyStore) {
     import(&store, someone()).await;
     let since = now();
-    let change = status_change(ID, Status::Withdrawn { since }, since);
+    let change = status_change(ID, withdrawn(since, None), since);
     store.set_status(change).await.unwrap().unwrap();
     let changed = ImportedAccount {
         nickname: Some("back again".into()),
@@ -341,8 +341,8 @@ pub async fn imported_accounts_are_not_swept_away(store: AnyStore) {
     assert_eq!(again.await.unwrap(), Registered::IdentifierTaken(ID));
 }
 
-/// SECURITY 30: what is dead stays dead, and what was adopted stays adopted.
-pub async fn s30_dead_wins_over_listed(store: AnyStore) {
+/// SECURITY 81: what is dead stays dead, and what was adopted stays adopted.
+pub async fn s81_dead_wins_over_listed(store: AnyStore) {
     let token = token_identity(Some("a"), "");
     let known = |state| ForeignToken {
         contract: "conformance".into(),

@@ -24,7 +24,9 @@
 )]
 
 pub mod accounts;
+pub mod adoption;
 pub mod codes;
+pub mod erasure;
 pub mod import;
 pub mod keys;
 pub mod outbox;
@@ -69,6 +71,15 @@ macro_rules! conformance_tests {
                 s91_the_sessions_of_an_account_are_listed
                 all_sessions_are_listed_in_order
                 s33_a_login_never_outlives_a_suspension
+            }
+            adoption {
+                a_foreign_token_is_generation_one_of_a_session
+                s28_many_who_present_one_foreign_token_open_one_session
+                dead_and_unlisted_tokens_open_nothing
+                s33_an_account_that_is_shut_out_adopts_nothing
+                a_new_session_of_a_subject_replaces_the_one_before
+                every_session_of_a_subject_ends
+                f15_expired_foreign_tokens_are_forgotten
             }
             revocations {
                 a_session_is_ended_once
@@ -146,13 +157,22 @@ macro_rules! conformance_tests {
                 s33_what_was_decided_here_stands
                 s33_who_left_does_not_come_back
                 imported_accounts_are_not_swept_away
-                s30_dead_wins_over_listed
+                s81_dead_wins_over_listed
             }
             keys {
                 a_key_goes_through_its_states
                 a_retired_key_is_gone
                 keys_change_only_as_the_caller_knows_them
                 many_who_add_the_first_key_add_one
+            }
+            erasure {
+                what_is_personal_goes_when_it_is_due
+                the_trail_of_an_erased_account_names_no_network
+                an_erased_accounts_number_is_not_given_again
+                f15_an_erasure_that_stops_is_gone_on_with
+                who_comes_back_is_not_erased
+                a_status_changes_only_as_the_caller_knows_it
+                roles_are_given_and_taken
             }
             service_keys {
                 a_service_key_is_kept_as_it_was_made

@@ -101,7 +101,7 @@ pub async fn s33_what_has_no_session_is_cut_off_too(store: AnyStore) {
 
 /// SECURITY 33: suspending and withdrawing end every session in the same write.
 pub async fn s33_leaving_active_ends_every_session(store: AnyStore) {
-    for (n, status) in [suspended(now()), Status::Withdrawn { since: now() }]
+    for (n, status) in [suspended(now()), withdrawn(now(), None)]
         .into_iter()
         .enumerate()
     {

@@ -33,7 +33,7 @@ pub async fn s85_only_an_account_in_use_opens_sessions(store: AnyStore) {
         assert_eq!(store.session(session.id).await.unwrap(), None);
     };
     refused(id).await;
-    for status in [suspended(now()), Status::Withdrawn { since: now() }] {
+    for status in [suspended(now()), withdrawn(now(), None)] {
         let change = status_change(id, status, now());
         store.set_status(change).await.unwrap().unwrap();
         refused(id).await;

@@ -271,7 +271,9 @@ pub(super) fn revoke(target: RevokeTarget, at: Timestamp) -> Revoke {
 pub(super) fn status_change(account: AccountId, status: Status, at: Timestamp) -> StatusChange {
     StatusChange {
         account,
+        expected: None,
         status,
+        words: None,
         reason: RevokeReason::Suspended,
         now: at,
         horizon: HORIZON,
@@ -283,6 +285,13 @@ pub(super) fn suspended(at: Timestamp) -> Status {
     Status::Suspended {
         since: at,
         until: None,
+    }
+}
+
+pub(super) fn withdrawn(at: Timestamp, erase_at: Option<Timestamp>) -> Status {
+    Status::Withdrawn {
+        since: at,
+        erase_at,
     }
 }
 

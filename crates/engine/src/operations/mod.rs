@@ -1,6 +1,7 @@
 //! The operations: one method of [`Engine`](crate::engine::Engine) each, with an error enum of its
 //! own that says, in the vocabulary of contracts, how it ended.
 
+mod account_life;
 mod adopt;
 mod check_sign_up;
 mod codes;
@@ -13,6 +14,7 @@ mod refresh;
 mod sessions;
 mod sign_up;
 
+pub use account_life::{AccountLifeError, GRACE, LONGEST_GRACE, Standstill};
 pub use check_sign_up::PartialSignUp;
 pub use codes::{ResendCode, ResendCodeError, VerifyCode, VerifyCodeError};
 pub use guard::{CheckTokenError, GuardError, Principal};
@@ -119,7 +121,8 @@ troubled!(
     CheckTokenError,
     EndSessionError,
     CreateAccountError,
-    OperatorError
+    OperatorError,
+    AccountLifeError
 );
 
 /// Lets `?` turn a token that proves nothing into an operation's own error.

@@ -1,5 +1,6 @@
-//! What an operator does from the command line: accounts made and looked at, sessions ended and
-//! asked why. Every act is audited with an empty contract.
+//! What operators do from the command line, and services through the admin API: accounts made and
+//! looked at, sessions ended and asked why. Every act is audited with who did it in the place of a
+//! contract.
 
 use crate::{
     account::{Account, Status},
@@ -9,7 +10,7 @@ use crate::{
     ids::{AccountId, SessionId},
     operations::{SignUpError, Trouble},
     password::Weak,
-    ports::{AuditSubject, NewAccount, Origin, Registered, Revoke, RevokeTarget, StatusChange},
+    ports::{AuditSubject, NewAccount, Origin, Registered, Revoke, RevokeTarget},
     session::{RevokeReason, Session},
 };
 
@@ -66,6 +67,7 @@ impl Engine {
     /// Why it was not made.
     pub async fn create_account(
         &self,
+        by: &By,
         input: CreateAccount<'_>,
     ) -> Result<Account, CreateAccountError> {
         let now = self.clock.now();
@@ -97,7 +99,7 @@ impl Engine {
             status,
             code: None,
             now,
-            origin: operator(),
+            origin: by.origin(),
         };
         match self.accounts.register(new).await? {
             Registered::Created(id) => {
@@ -145,35 +147,6 @@ impl Engine {
         Ok(self.accounts.accounts(after, limit).await?)
     }
 
-    /// Sets an account's status; one that is no longer active loses every session.
-    ///
-    /// # Errors
-    /// Where there is no such account.
-    pub async fn set_status(&self, id: AccountId, status: Status) -> Result<(), OperatorError> {
-        let reason = match status {
-            Status::Suspended { .. } => RevokeReason::Suspended,
-            Status::Withdrawn { .. } => RevokeReason::Withdrawn,
-            Status::Unverified | Status::Active { .. } => RevokeReason::Operator,
-        };
-        let now = self.clock.now();
-        let change = StatusChange {
-            account: id,
-            status,
-            reason,
-            now,
-            horizon: self.horizon(),
-            origin: operator(),
-        };
-        let revocations = self
-            .accounts
-            .set_status(change)
-            .await?
-            .ok_or(OperatorError::NotFound)?;
-        self.cache.forget(id);
-        self.applied(&revocations);
-        Ok(())
-    }
-
     /// Sessions: of one account the live ones, or of all accounts in order of id after `after`.
     ///
     /// # Errors
@@ -195,7 +168,7 @@ impl Engine {
     ///
     /// # Errors
     /// Where there is no such session or account.
-    pub async fn revoke(&self, target: RevokeTarget) -> Result<usize, OperatorError> {
+    pub async fn revoke(&self, by: &By, target: RevokeTarget) -> Result<usize, OperatorError> {
         let exists = match &target {
             RevokeTarget::Session(id) | RevokeTarget::SessionOf(_, id) => {
                 self.sessions.session(*id).await?.is_some()
@@ -212,11 +185,24 @@ impl Engine {
             reason: RevokeReason::Operator,
             now,
             horizon: self.horizon(),
-            origin: operator(),
+            origin: by.origin(),
         };
         let revocations = self.sessions.revoke(revoke).await?;
         self.applied(&revocations);
         Ok(revocations.len())
+    }
+
+    /// What the audit trail tells about an account, newest first.
+    ///
+    /// # Errors
+    /// Where a store cannot answer.
+    pub async fn trail_of(
+        &self,
+        account: AccountId,
+        limit: u32,
+    ) -> Result<Vec<AuditEvent>, OperatorError> {
+        let about = AuditSubject::Account(account);
+        Ok(self.upkeep.audit(about, limit).await?)
     }
 
     /// A session and the audit trail that tells how it came to be as it is, newest first.
@@ -282,8 +268,4 @@ impl By {
             },
         }
     }
-}
-
-fn operator() -> Origin {
-    By::Operator.origin()
 }
