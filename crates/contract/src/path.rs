@@ -59,6 +59,19 @@ pub struct PathPattern {
     segments: Vec<Segment>,
 }
 
+/// What no contract has routes at or below: it is the server's own, whichever contracts are mounted.
+const RESERVED: [&str; 9] = [
+    "/v1/admin",
+    "/forward-auth",
+    "/.well-known",
+    "/docs",
+    "/dev",
+    "/outbox",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+];
+
 /// A part of a path between slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
@@ -85,6 +98,11 @@ impl PathPattern {
                 return Err(format!("names the parameter `{part}` twice"));
             }
             segments.push(segment);
+        }
+        if let Some(own) = RESERVED.into_iter().find(|own| reaches(&segments, own)) {
+            return Err(format!(
+                "would get what is asked of `{own}`, which is the server's own"
+            ));
         }
         Ok(Self {
             text: text.into(),
@@ -144,6 +162,16 @@ impl PathPattern {
     }
 }
 
+/// Whether some path that fits `segments` is `own` or below it.
+fn reaches(segments: &[Segment], own: &str) -> bool {
+    let own: Vec<&str> = own.split('/').skip(1).collect();
+    let fits = |(segment, part): (&Segment, &&str)| match segment {
+        Segment::Literal(literal) => **literal == **part,
+        Segment::Param(_) => true,
+    };
+    segments.len() >= own.len() && segments.iter().zip(&own).all(fits)
+}
+
 impl Segment {
     fn parse(part: &str) -> Result<Self, String> {
         let plain = |text: &str| {
@@ -172,5 +200,41 @@ impl Segment {
 impl fmt::Display for PathPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_route_reaches_what_is_the_servers_own() {
+        for path in [
+            "/v1/admin",
+            "/v1/admin/",
+            "/v1/admin/accounts",
+            "/v1/{what}",
+            "/{a}/admin/{b}",
+            "/{page}",
+            "/.well-known/jwks.json",
+            "/forward-auth/ours",
+            "/docs",
+            "/metrics",
+            "/healthz/",
+        ] {
+            let fault = PathPattern::parse(path).unwrap_err();
+            assert!(fault.contains("the server's own"), "{path}: {fault}");
+        }
+        for path in [
+            "/",
+            "/v1",
+            "/v1/administrators",
+            "/v1/sessions/{id}",
+            "/admin",
+            "/users/{id}",
+            "/document",
+        ] {
+            assert!(PathPattern::parse(path).is_ok(), "{path}");
+        }
     }
 }

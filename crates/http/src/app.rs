@@ -21,6 +21,7 @@ use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
 
 use crate::{
+    admin::{self, Admin},
     cookies::CookieReader,
     fields::BodyType,
     forward_auth::{self, Question},
@@ -37,6 +38,9 @@ use crate::{
     },
     trust::{Trust, Way},
 };
+
+/// The shortest password of accounts that services make, where no contract says.
+const PASSWORD_MIN: usize = 15;
 
 /// What the application is made of.
 pub struct AppParts {
@@ -103,6 +107,8 @@ pub struct App {
     origins: Origins,
     trusted_proxies: Vec<Cidr>,
     trust: Trust,
+    /// The shortest password that any contract takes.
+    password_min: usize,
     hsts: bool,
     max_body_bytes: usize,
     next_request: AtomicU64,
@@ -143,6 +149,7 @@ impl App {
             .iter()
             .map(|c| pages::ContractPage::of(c, &parts.public_url))
             .collect();
+        let password_min = parts.contracts.iter().map(|c| c.policy.password_min).min();
         let mut mounted = Vec::with_capacity(parts.contracts.len());
         for contract in parts.contracts {
             let realm = parts.engine.realm(&contract.name);
@@ -173,6 +180,7 @@ impl App {
             origins: Origins::new(&parts.public_url, &parts.allowed_origins, parts.dev),
             trusted_proxies: parts.trusted_proxies,
             trust: Trust::new(parts.dev),
+            password_min: password_min.unwrap_or(PASSWORD_MIN),
             hsts: parts.public_url.starts_with("https://"),
             max_body_bytes: parts.max_body_bytes,
             next_request: AtomicU64::new(first_request_id()),
@@ -196,6 +204,11 @@ impl App {
             finish(&mut response, id, self.hsts);
             return response;
         }
+        if admin::is_admin(head.uri.path()) {
+            let mut response = Box::pin(self.admin().answer(&head, body)).await;
+            finish(&mut response, id, self.hsts);
+            return response;
+        }
         let mut response = match self.table.find(&self.mounted, head.uri.path()) {
             Some(hit) => {
                 let (mut response, told) =
@@ -216,6 +229,15 @@ impl App {
         };
         finish(&mut response, id, self.hsts);
         response
+    }
+
+    fn admin(&self) -> Admin<'_> {
+        Admin {
+            engine: &self.engine,
+            trust: &self.trust,
+            password_min: self.password_min,
+            max_body_bytes: self.max_body_bytes,
+        }
     }
 
     /// Answers a proxy that asks the guard of the contract `name`. A body there is nobody's.

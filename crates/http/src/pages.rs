@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    admin,
     app::{PageState, SentMessage, Visitor},
     respond,
 };
@@ -47,6 +48,7 @@ pub(crate) fn router(state: Arc<PageState>) -> Router {
         .route("/", get(index))
         .route("/docs", get(index))
         .route("/docs/{name}", get(contract))
+        .route("/docs/admin/openapi.json", get(admin_openapi))
         .route("/docs/{name}/openapi.json", get(openapi))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/healthz", get(healthz))
@@ -105,6 +107,11 @@ async fn openapi(State(state): Shared, Path(name): Path<String>) -> Page {
         Some(contract) => typed("application/json", contract.openapi.clone()),
         None => nothing_here().await,
     }
+}
+
+/// The admin API's document. Whoever reads it can do nothing without a key.
+async fn admin_openapi() -> Page {
+    typed("application/json", admin::OPENAPI.into())
 }
 
 /// The public keys. Verifiers may keep them for five minutes; a new key is published a day before
