@@ -38,7 +38,7 @@ pub(crate) enum Command {
     /// Check, explain and document contracts
     #[command(subcommand)]
     Contract(Contract),
-    /// Make and look at accounts
+    /// Make accounts and look at them, shut them out, bring them back, erase them
     #[command(subcommand)]
     Account(Account),
     /// Look at sessions and end them
@@ -47,6 +47,9 @@ pub(crate) enum Command {
     /// Look at the signing keys and rotate them
     #[command(subcommand)]
     Key(Key),
+    /// Make and revoke the keys that services show
+    #[command(subcommand)]
+    ServiceKey(ServiceKey),
     /// Take the place of a back end that runs: its accounts, its passwords, its live tokens
     #[command(subcommand)]
     Migrate(migrate::Migrate),
@@ -226,14 +229,100 @@ pub(crate) enum Account {
         /// Its id, e-mail address or phone number
         #[arg(value_name = "ID|ADDRESS", allow_hyphen_values = true)]
         account: String,
+        /// Why, for whoever looks at it later
+        #[arg(long, value_name = "WORDS")]
+        reason: Option<String>,
+        /// When it ends by itself: a time such as 2026-12-01T00:00:00Z, or a span such as 7d
+        /// [default: never]
+        #[arg(long, value_name = "TIME|SPAN")]
+        until: Option<String>,
         #[command(flatten)]
         place: Place,
     },
-    /// Let a suspended account in again
+    /// Let an account in again that was suspended, or withdrawn and not yet erased
     Restore {
         /// Its id, e-mail address or phone number
         #[arg(value_name = "ID|ADDRESS", allow_hyphen_values = true)]
         account: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Give an account up: nobody gets in any more, and what is personal is erased after a while
+    Withdraw(Withdraw),
+    /// Give an account a role, or take it away
+    #[command(subcommand)]
+    Role(Role),
+}
+
+#[derive(Args)]
+pub(crate) struct Withdraw {
+    /// Its id, e-mail address or phone number
+    #[arg(value_name = "ID|ADDRESS", allow_hyphen_values = true)]
+    pub(crate) account: String,
+    /// How long it can still be restored, such as 30d
+    #[arg(
+        long,
+        value_name = "SPAN",
+        default_value = "30d",
+        conflicts_with = "now"
+    )]
+    pub(crate) grace: String,
+    /// Why, for whoever looks at it until then
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) reason: Option<String>,
+    /// Erase what is personal at once; nothing brings it back
+    #[arg(long)]
+    pub(crate) now: bool,
+    /// Do not ask whether that is meant
+    #[arg(long, requires = "now")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Role {
+    /// Give an account a role, such as admin
+    Add(RoleOf),
+    /// Take a role away
+    Remove(RoleOf),
+}
+
+#[derive(Args)]
+pub(crate) struct RoleOf {
+    /// The account's id, e-mail address or phone number
+    #[arg(value_name = "ID|ADDRESS", allow_hyphen_values = true)]
+    pub(crate) account: String,
+    /// The role
+    #[arg(value_name = "ROLE")]
+    pub(crate) role: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ServiceKey {
+    /// Make a key and show it, once
+    Create {
+        /// What to call it: it stands in the audit trail
+        #[arg(long)]
+        name: String,
+        /// What whoever shows it may do; can be given several times
+        #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = ["tokens", "admin"])]
+        scopes: Vec<String>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the keys there ever were
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Revoke a key: whoever shows it is refused from the next request on
+    Revoke {
+        /// What it is called
+        #[arg(value_name = "NAME")]
+        name: String,
         #[command(flatten)]
         place: Place,
     },
@@ -325,6 +414,8 @@ impl Account {
     pub(crate) fn place(&self) -> &Place {
         match self {
             Self::Create(create) => &create.place,
+            Self::Withdraw(withdraw) => &withdraw.place,
+            Self::Role(Role::Add(role) | Role::Remove(role)) => &role.place,
             Self::Show { place, .. }
             | Self::List { place, .. }
             | Self::Suspend { place, .. }
@@ -340,6 +431,15 @@ impl Session {
             Self::List { place, .. } | Self::Revoke { place, .. } | Self::Why { place, .. } => {
                 place
             }
+        }
+    }
+}
+
+impl ServiceKey {
+    /// Which installation it is about.
+    pub(crate) fn place(&self) -> &Place {
+        match self {
+            Self::Create { place, .. } | Self::List { place } | Self::Revoke { place, .. } => place,
         }
     }
 }

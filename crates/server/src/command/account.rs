@@ -1,16 +1,21 @@
-//! `daemun account`: make, look at, suspend, restore.
+//! `daemun account`: make, look at, suspend, restore, withdraw, give roles.
 
-use std::io::Read;
+use std::{
+    io::{IsTerminal, Read},
+    time::Duration,
+};
 
 use daemun_engine::{
     account::{Account, Status},
     address::{Email, Identifier, InvalidAddress, Phone},
     engine::Engine,
     ids::AccountId,
-    operations::{CreateAccount, CreateAccountError},
+    operations::{AccountLifeError, By, CreateAccount, CreateAccountError},
     password::LONGEST,
+    time::Timestamp,
 };
-use serde_json::{Value, json};
+use daemun_http::account_json;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::operate::{self, account, failed, tell};
@@ -36,14 +41,33 @@ pub(super) async fn run(command: cli::Account) -> Outcome {
             Ok(shown(&account(&core, &which).await?))
         }
         cli::Account::List { limit, place } => list(&operate::open(&place).await?, limit).await,
-        cli::Account::Suspend { account, place } => {
+        cli::Account::Suspend {
+            account: which,
+            reason,
+            until,
+            place,
+        } => {
             let core = operate::open(&place).await?;
-            let since = core.engine.now();
-            set_status(&core, &account, Status::Suspended { since, until: None }).await
+            let until = until
+                .map(|text| point(&text, core.engine.now()))
+                .transpose()?;
+            let id = account(&core, &which).await?.id;
+            let suspended =
+                core.engine
+                    .suspend_account(&By::Operator, id, until, reason.as_deref());
+            lived(&core, suspended.await)
         }
-        cli::Account::Restore { account, place } => {
-            restore(&operate::open(&place).await?, &account).await
+        cli::Account::Restore {
+            account: which,
+            place,
+        } => {
+            let core = operate::open(&place).await?;
+            let id = account(&core, &which).await?.id;
+            lived(&core, core.engine.restore_account(&By::Operator, id).await)
         }
+        cli::Account::Withdraw(withdraw) => self::withdraw(withdraw).await,
+        cli::Account::Role(cli::Role::Add(role)) => change_role(role, true).await,
+        cli::Account::Role(cli::Role::Remove(role)) => change_role(role, false).await,
     }
 }
 
@@ -59,7 +83,7 @@ async fn create(create: cli::CreateAccount) -> Outcome {
         nickname: create.nickname.as_deref(),
         verified: create.verified,
     };
-    let made = core.engine.create_account(input).await;
+    let made = core.engine.create_account(&By::Operator, input).await;
     let account = made.map_err(not_made)?;
     tell(&core)?;
     Ok(shown(&account))
@@ -126,34 +150,78 @@ fn not_made(error: CreateAccountError) -> Failure {
     }
 }
 
-async fn set_status(core: &Core, which: &str, status: Status) -> Outcome {
-    let id = account(core, which).await?.id;
-    let gone = || Failure::new(Kind::NotFound, format!("account {id} is no more"));
-    let set = core.engine.set_status(id, status).await;
-    set.map_err(|error| failed(error, gone))?;
-    tell(core)?;
-    Ok(shown(&account(core, &id.to_string()).await?))
+async fn withdraw(withdraw: cli::Withdraw) -> Outcome {
+    let grace = match withdraw.now {
+        true => Duration::ZERO,
+        false => span(&withdraw.grace)?,
+    };
+    let core = operate::open(&withdraw.place).await?;
+    let account = account(&core, &withdraw.account).await?;
+    if withdraw.now && !withdraw.yes {
+        confirm(&account)?;
+    }
+    let reason = withdraw.reason.as_deref();
+    let withdrawn = core
+        .engine
+        .withdraw_account(&By::Operator, account.id, grace, reason);
+    lived(&core, withdrawn.await)
 }
 
-/// Only a suspension is taken back: an address is proved by its owner, and what an owner gave up
-/// is not ours to bring back.
-async fn restore(core: &Core, which: &str) -> Outcome {
-    let account = account(core, which).await?;
-    match account.status {
-        Status::Active { .. } => Ok(shown(&account)),
-        Status::Suspended { .. } => {
-            let since = core.engine.now();
-            set_status(core, which, Status::Active { since }).await
-        }
-        Status::Unverified | Status::Withdrawn { .. } => {
-            let what = format!(
-                "account {} is {}, not suspended",
-                account.id,
-                account.status.name()
-            );
-            Err(Failure::new(Kind::Failed, what))
-        }
+async fn change_role(of: cli::RoleOf, has: bool) -> Outcome {
+    let core = operate::open(&of.place).await?;
+    let id = account(&core, &of.account).await?.id;
+    let changed = core.engine.change_role(&By::Operator, id, &of.role, has);
+    lived(&core, changed.await)
+}
+
+/// Asks whether it is meant; where nobody can be asked, it is not.
+fn confirm(account: &Account) -> Outcome<()> {
+    let what = format!(
+        "everything personal about account {} would be gone for good",
+        account.id
+    );
+    let refused = || Failure::new(Kind::Failed, what.clone()).mend("--yes, where that is meant");
+    if !std::io::stdin().is_terminal() {
+        return Err(refused());
     }
+    crate::report::remark(&format!("{what}. Type its id to go on:"));
+    let mut typed = String::new();
+    let read = std::io::stdin().read_line(&mut typed);
+    match read {
+        Ok(_) if typed.trim() == account.id.to_string() => Ok(()),
+        _ => Err(refused()),
+    }
+}
+
+/// How a change of an account's life went.
+fn lived(core: &Core, changed: Result<Account, AccountLifeError>) -> Outcome {
+    let account = changed.map_err(|error| match error {
+        AccountLifeError::NotFound => Failure::new(Kind::NotFound, error.to_string()),
+        AccountLifeError::Conflict(why) => {
+            Failure::new(Kind::Conflict, "the account stays as it is")
+                .because(why)
+                .with("reason", why.name().into())
+        }
+        AccountLifeError::Trouble(trouble) => trouble.into(),
+        _ => Failure::new(Kind::Usage, error.to_string()),
+    })?;
+    tell(core)?;
+    Ok(shown(&account))
+}
+
+/// A point in time, or how far off it is.
+fn point(text: &str, now: Timestamp) -> Outcome<Timestamp> {
+    let at = daemun_contract::duration(text).map(|span| now + span);
+    at.or_else(|| Timestamp::from_rfc3339(text)).ok_or_else(|| {
+        Failure::new(Kind::Usage, format!("{text:?} is no time and no span"))
+            .mend("--until 2026-12-01T00:00:00Z, or --until 7d")
+    })
+}
+
+fn span(text: &str) -> Outcome<Duration> {
+    daemun_contract::duration(text).ok_or_else(|| {
+        Failure::new(Kind::Usage, format!("{text:?} is no span")).mend("--grace 30d")
+    })
 }
 
 async fn list(core: &Core, limit: Option<usize>) -> Outcome {
@@ -183,7 +251,11 @@ async fn accounts(engine: &Engine, limit: usize) -> Outcome<Vec<Account>> {
 fn shown(account: &Account) -> Answer {
     let mut lines = vec![("account", account.id.to_string())];
     let mut add = |name, value: Option<String>| lines.extend(value.map(|value| (name, value)));
-    add("status", Some(status(account.status)));
+    add("status", Some(status(account)));
+    add(
+        "reason",
+        account.status_reason.as_deref().map(str::to_owned),
+    );
     add(
         "e-mail",
         account.email.as_ref().map(|email| email.as_str().into()),
@@ -205,6 +277,12 @@ fn shown(account: &Account) -> Answer {
     for (provider, id) in &account.linked {
         add("linked", Some(format!("{provider} {id}")));
     }
+    if !account.roles.is_empty() {
+        add("roles", Some(account.roles.join(", ")));
+    }
+    for (name, value) in &account.profile {
+        add("profile", Some(format!("{name} {value}")));
+    }
     let text: String = lines
         .iter()
         .map(|(name, value)| format!("{name:<12}{value}\n"))
@@ -212,8 +290,8 @@ fn shown(account: &Account) -> Answer {
     Answer::new(text, account_json(account))
 }
 
-fn status(status: Status) -> String {
-    match status {
+fn status(account: &Account) -> String {
+    match account.status {
         Status::Unverified => "unverified".into(),
         Status::Active { since } => format!("active since {since}"),
         Status::Suspended { since, until: None } => format!("suspended since {since}"),
@@ -221,7 +299,14 @@ fn status(status: Status) -> String {
             since,
             until: Some(until),
         } => format!("suspended since {since} until {until}"),
-        Status::Withdrawn { since } => format!("withdrawn since {since}"),
+        Status::Withdrawn { since, .. } if account.is_erased() => {
+            format!("withdrawn since {since}, and erased")
+        }
+        Status::Withdrawn {
+            since,
+            erase_at: Some(at),
+        } => format!("withdrawn since {since}, to be erased at {at}"),
+        Status::Withdrawn { since, .. } => format!("withdrawn since {since}"),
     }
 }
 
@@ -235,20 +320,6 @@ fn row(account: &Account) -> [String; 6] {
         text(account.nickname.as_deref()),
         account.created_at.to_string(),
     ]
-}
-
-/// An account, for scripts.
-fn account_json(account: &Account) -> Value {
-    json!({
-        "id": account.id,
-        "status": account.status.name(),
-        "email": account.email,
-        "phone": account.phone,
-        "nickname": account.nickname,
-        "created_at": account.created_at.to_string(),
-        "last_login_at": account.last_login_at.map(|at| at.to_string()),
-        "linked": account.linked,
-    })
 }
 
 #[cfg(test)]

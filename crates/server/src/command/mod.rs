@@ -9,6 +9,7 @@ mod key;
 mod migrate;
 mod operate;
 mod serve;
+mod service_key;
 mod session;
 mod verify;
 
@@ -38,6 +39,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Account(account) => on_one_core(account::run(account)),
         Command::Session(session) => on_one_core(session::run(session)),
         Command::Key(key) => on_one_core(key::run(key)),
+        Command::ServiceKey(key) => on_one_core(service_key::run(key)),
         Command::Migrate(migrate) => on_one_core(migrate::run(migrate)),
     }
 }
@@ -54,6 +56,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Account(account) => account.place().json,
         Command::Session(session) => session.place().json,
         Command::Key(key) => key.place().json,
+        Command::ServiceKey(key) => key.place().json,
         Command::Migrate(migrate) => migrate.json(),
     }
 }

@@ -3,11 +3,13 @@
 use daemun_engine::{
     audit::{AuditEvent, AuditKind},
     ids::SessionId,
+    operations::By,
     ports::RevokeTarget,
-    session::{RevokeReason, Session, Subject},
+    session::{Session, Subject},
     time::Timestamp,
 };
-use serde_json::{Value, json};
+use daemun_http::{event_json, session_json, session_state, session_why};
+use serde_json::json;
 
 use super::operate::{self, failed, session_id, tell};
 use crate::{
@@ -89,7 +91,7 @@ async fn revoke(core: &Core, session: Option<SessionId>, account: Option<&str>) 
         Failure::new(Kind::NotFound, format!("there is no {of}"))
             .mend("daemun session list, with the same --data or --config")
     };
-    let revoked = core.engine.revoke(target).await;
+    let revoked = core.engine.revoke(&By::Operator, target).await;
     let revoked = revoked.map_err(|error| failed(error, not_found))?;
     tell(core)?;
     let text = match (session, revoked) {
@@ -109,10 +111,7 @@ async fn why(core: &Core, id: SessionId) -> Outcome {
     let found = core.engine.why(id).await;
     let (session, trail) = found.map_err(|error| failed(error, not_found))?;
     let now = core.engine.now();
-    let sentence = session.as_ref().map_or_else(
-        || "The session itself was cleared away; this is what the audit trail tells.".into(),
-        |session| explained(session, now),
-    );
+    let sentence = session_why(session.as_ref(), now);
     let mut text = format!("{sentence}\n");
     if let Some(session) = &session {
         text += &format!(
@@ -132,7 +131,7 @@ async fn why(core: &Core, id: SessionId) -> Outcome {
     }
     let rows: Vec<[String; 4]> = trail.iter().map(trail_row).collect();
     if !rows.is_empty() {
-        text += &format!("\n{}", table(["when", "what", "network", "detail"], &rows));
+        text += &format!("\n{}", table(["when", "what", "by", "detail"], &rows));
     }
     let json = json!({
         "id": id.to_string(),
@@ -141,49 +140,6 @@ async fn why(core: &Core, id: SessionId) -> Outcome {
         "trail": trail.iter().map(event_json).collect::<Vec<_>>(),
     });
     Ok(Answer::new(text, json))
-}
-
-/// In one sentence, why a session is over, or that it is not.
-fn explained(session: &Session, now: Timestamp) -> String {
-    if let Some(revoked) = session.revoked {
-        return format!("It ended at {}: {}.", revoked.at, reason(revoked.reason));
-    }
-    if now >= session.expires_at {
-        return format!(
-            "It ended at {}: a login lasts no longer, however often it is refreshed.",
-            session.expires_at
-        );
-    }
-    let idle_end = session.refresh_expires_at();
-    if now >= idle_end {
-        return format!(
-            "It ended at {idle_end}: it was not refreshed in time, last at {}.",
-            session.rotated_at
-        );
-    }
-    format!("It is not over: it can be refreshed until {idle_end}.")
-}
-
-const fn reason(reason: RevokeReason) -> &'static str {
-    match reason {
-        RevokeReason::LoggedOut => "its owner logged out",
-        RevokeReason::LoggedOutEverywhere => "its owner logged out everywhere",
-        RevokeReason::EndedByOwner => "its owner ended it from another session",
-        RevokeReason::Reused => "an old refresh token was used again, so somebody has a copy",
-        RevokeReason::PasswordChanged => "the password was changed",
-        RevokeReason::Suspended => "the account was suspended",
-        RevokeReason::Withdrawn => "the account was given up",
-        RevokeReason::Operator => "an operator ended it",
-        RevokeReason::Replaced => "a later login took its place",
-    }
-}
-
-fn state(session: &Session, now: Timestamp) -> &'static str {
-    match session.revoked {
-        Some(revoked) => revoked.reason.name(),
-        None if session.is_live(now) => "live",
-        None => "expired",
-    }
 }
 
 fn subject(subject: &Subject) -> String {
@@ -201,60 +157,23 @@ fn row(session: &Session, now: Timestamp) -> [String; 6] {
             .account()
             .map_or_else(|| "-".into(), |id| id.to_string()),
         session.contract.to_string(),
-        state(session, now).into(),
+        session_state(session, now).into(),
         session.rotated_at.to_string(),
         session.network.to_string(),
     ]
 }
 
-/// A session, for scripts.
-fn session_json(session: &Session, now: Timestamp) -> Value {
-    json!({
-        "id": session.id.to_string(),
-        "account": session.subject.account(),
-        "contract": session.contract,
-        "state": state(session, now),
-        "live": session.is_live(now),
-        "generation": session.generation,
-        "created_at": session.created_at.to_string(),
-        "last_used_at": session.rotated_at.to_string(),
-        "refresh_expires_at": session.refresh_expires_at().to_string(),
-        "expires_at": session.expires_at.to_string(),
-        "revoked_at": session.revoked.map(|revoked| revoked.at.to_string()),
-        "reason": session.revoked.map(|revoked| revoked.reason.name()),
-        "user_agent": session.user_agent,
-        "network": session.network,
-    })
-}
-
 fn trail_row(event: &AuditEvent) -> [String; 4] {
     let text = |text: &Option<Box<str>>| text.as_deref().unwrap_or("-").to_owned();
-    let by = if event.contract.is_empty() {
-        "an operator"
-    } else {
-        "-"
-    };
-    let network = if event.network.is_some() {
-        text(&event.network)
-    } else {
-        by.into()
+    let by = match (&*event.contract, &event.network) {
+        (by, _) if by.starts_with(By::SERVICE) => by.into(),
+        ("", None) => "an operator".into(),
+        (_, network) => text(network),
     };
     [
         event.at.to_string(),
         AuditKind::name(event.kind).replace('_', " "),
-        network,
+        by,
         text(&event.detail),
     ]
-}
-
-fn event_json(event: &AuditEvent) -> Value {
-    json!({
-        "at": event.at.to_string(),
-        "kind": event.kind.name(),
-        "contract": event.contract,
-        "account": event.account,
-        "session": event.session.map(|id| id.to_string()),
-        "network": event.network,
-        "detail": event.detail,
-    })
 }
