@@ -8,6 +8,8 @@
     reason = "what should not happen fails the test; clippy lets only test functions off by itself"
 )]
 
+mod account_life;
+mod admin;
 mod commands;
 mod contracts;
 mod doctor;
@@ -16,4 +18,5 @@ mod interop;
 mod life;
 mod python;
 mod revocation;
+mod service_keys;
 mod wire;
