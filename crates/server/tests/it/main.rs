@@ -13,6 +13,7 @@ mod admin;
 mod commands;
 mod contracts;
 mod doctor;
+mod forward_auth;
 mod harness;
 mod interop;
 mod life;
