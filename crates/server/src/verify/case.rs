@@ -2,7 +2,7 @@
 //! they stand for (addresses, tokens, codes) is put in when they run.
 
 use daemun_contract::Method;
-use daemun_engine::vocabulary::{Input, Outcome};
+use daemun_engine::vocabulary::{Failure, Input, Outcome};
 
 /// One request and what must come of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +29,7 @@ pub(super) struct Case {
     pub(super) method: Option<Method>,
     /// Which of the route's paths, the chief one first.
     pub(super) path: usize,
-    /// What `{{reason}}` shows.
+    /// What is wrong with the input at fault, in the vocabulary's words.
     pub(super) reason: Option<&'static str>,
     /// Whether a trusted caller sends it, where only such a one may.
     pub(super) trusted: bool,
@@ -80,12 +80,20 @@ pub(super) enum Shown {
 pub(super) enum Given {
     /// The place, with nothing in it.
     Blank,
-    /// A JSON array.
-    WrongType,
+    /// Something that is not text.
+    Wrong(Wrong),
+    /// JSON `null`.
+    Null,
+    /// What a field of the contract's own can hold.
+    Profile(u8),
+    /// What it can hold, and a step beyond.
+    OutOfRange(u8),
     /// This text.
     Text(&'static str),
-    /// A name of fifty characters too many.
+    /// Three hundred letters.
     TooLong,
+    /// An address with three hundred letters before its `@`.
+    LongAddress,
     /// An address.
     Address(Who),
     /// The test account's password.
@@ -110,6 +118,16 @@ pub(super) enum Given {
     NoSession,
     /// A name for a subject of a trusted caller's.
     Subject,
+}
+
+/// What stands in the place of something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    List,
+    Object,
+    Boolean,
+    Fraction,
+    Text,
 }
 
 /// Whose address.
@@ -165,6 +183,48 @@ pub(super) struct Skipped {
     pub(super) why: String,
 }
 
+impl Given {
+    /// The refresh token, or the one token there is.
+    pub(super) const REFRESH: Self = Self::Token(Token::Refresh);
+    /// The access token.
+    pub(super) const ACCESS: Self = Self::Token(Token::Access);
+    /// A token that is none.
+    pub(super) const GARBAGE: Self = Self::Token(Token::Garbage);
+}
+
+impl Wrong {
+    /// Everything that is of some type.
+    pub(super) const ALL: [Self; 5] = [
+        Self::List,
+        Self::Object,
+        Self::Boolean,
+        Self::Fraction,
+        Self::Text,
+    ];
+
+    /// Of which wrong type it is, in the vocabulary's words.
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::List => "is_list",
+            Self::Object => "is_object",
+            Self::Boolean => "is_boolean",
+            Self::Fraction => "is_number",
+            Self::Text => "is_text",
+        }
+    }
+
+    /// What it is, for people.
+    pub(super) const fn about(self) -> &'static str {
+        match self {
+            Self::List => "an array",
+            Self::Object => "an object",
+            Self::Boolean => "a boolean",
+            Self::Fraction => "a fraction",
+            Self::Text => "text",
+        }
+    }
+}
+
 impl Case {
     /// A request that brings nothing and shows nothing.
     pub(super) const fn new(route: usize, outcome: Outcome) -> Self {
@@ -205,6 +265,23 @@ impl Case {
         Self {
             input: Some(input),
             ..self
+        }
+    }
+
+    /// Says what is wrong with the input at fault.
+    pub(super) fn because(self, reason: &'static str) -> Self {
+        Self {
+            reason: Some(reason),
+            ..self
+        }
+    }
+
+    /// What it ends in, with what is known of the input at fault.
+    pub(super) fn failure(&self) -> Failure {
+        Failure {
+            input: self.input,
+            reason: self.reason,
+            ..self.outcome.into()
         }
     }
 

@@ -18,6 +18,7 @@ mod people;
 mod plan;
 mod report;
 mod request;
+mod routes;
 mod runner;
 mod secrets;
 mod session;
@@ -188,11 +189,10 @@ fn tell(report: &mut Report, runner: &Runner<'_>, case: (usize, &Case), verdict:
 /// What the run did besides asking.
 fn notes(runner: &Runner<'_>) -> Vec<String> {
     let mut notes = Vec::new();
-    if runner.wrong_passwords > 0 {
-        notes.push(format!(
-            "sent {} wrong passwords for the test account",
-            runner.wrong_passwords
-        ));
+    match runner.wrong_passwords {
+        0 => {}
+        1 => notes.push("sent one wrong password for the test account".into()),
+        many => notes.push(format!("sent {many} wrong passwords for the test account")),
     }
     if !runner.made.is_empty() {
         notes.push(format!("made accounts: {}", runner.made.join(", ")));

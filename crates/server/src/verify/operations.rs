@@ -1,11 +1,15 @@
 //! What each operation can be made to end in.
 
 use daemun_contract::{Loopback, Route, Source};
-use daemun_engine::vocabulary::{Input, Operation, Outcome};
+use daemun_engine::{
+    profile::FieldKind,
+    vocabulary::{Input, Operation, Outcome},
+};
 
 use super::{
     case::{Case, Given, Hold, Token, Who},
-    plan::{Plan, is_signed, passing, place},
+    plan::{Plan, passing},
+    routes::{is_signed, place},
 };
 
 /// A request that an operation would grant. It is not marked as such: whoever takes it, spoils it.
@@ -35,6 +39,7 @@ fn usual(operation: Operation, input: Input) -> Option<Given> {
         Input::SessionId => Some(Given::OwnSession),
         Input::Subject => Some(Given::Subject),
         Input::SubjectType => Some(Given::Text("verify")),
+        Input::Profile(nth) if new => Some(Given::Profile(nth)),
         _ => None,
     }
 }
@@ -62,6 +67,30 @@ pub(super) fn cases(plan: &Plan<'_>, at: usize, route: &Route) -> Vec<Case> {
         Operation::Revoke => of.for_callers(Hold::Last),
     }
 }
+
+/// Adds a case, unless one of the same outcome and input is answered alike.
+pub(super) fn add_distinct(route: &Route, cases: &mut Vec<Case>, case: Case) {
+    let same = |known: &Case| (known.outcome, known.input) == (case.outcome, case.input);
+    let answer = route.answer_to(&case.failure());
+    let mut alike = cases.iter().filter(|known| same(known));
+    if !alike.any(|known| route.answer_to(&known.failure()) == answer) {
+        cases.push(case);
+    }
+}
+
+/// A reason as people say it.
+fn spoken(reason: &str) -> &'static str {
+    match reason {
+        "too_short" => "too short",
+        "too_long" => "too long",
+        "common" => "too common",
+        "out_of_range" => "out of range",
+        _ => "",
+    }
+}
+
+/// A password that is on every list of the commonest.
+const COMMON: &str = "password1";
 
 struct Of<'p, 'c> {
     plan: &'p Plan<'c>,
@@ -102,29 +131,62 @@ impl Of<'_, '_> {
     fn sign_up(&self) -> Vec<Case> {
         let mut cases = vec![
             self.good(Outcome::Ok),
-            self.good(Outcome::InvalidField)
-                .at_fault(Input::Identifier)
-                .with(Input::Identifier, Given::Text("not an address@")),
-            self.good(Outcome::WeakPassword)
-                .at_fault(Input::Password)
-                .with(Input::Password, Given::Text("a1")),
             self.good(Outcome::IdentifierTaken)
                 .with(Input::Identifier, Given::Address(Who::Account)),
         ];
-        if let Some(case) = cases.get_mut(1) {
-            case.reason = Some("malformed");
-        }
-        if let Some(case) = cases.get_mut(2) {
-            case.reason = Some("too_short");
-        }
         if self.takes(Input::Nickname) {
-            let mut long = self.good(Outcome::InvalidField).at_fault(Input::Nickname);
-            long.reason = Some("malformed");
-            cases.push(long.with(Input::Nickname, Given::TooLong));
             let taken = self.good(Outcome::NicknameTaken);
             cases.push(taken.with(Input::Nickname, Given::OwnNickname));
         }
+        for plan in &self.route.inputs {
+            for (outcome, reason, given) in self.misfits(plan.input) {
+                let case = self.good(outcome).at_fault(plan.input).because(reason);
+                let about = if reason == "malformed" {
+                    ""
+                } else {
+                    spoken(reason)
+                };
+                add_distinct(
+                    self.route,
+                    &mut cases,
+                    case.with(plan.input, given).about(about),
+                );
+            }
+        }
         cases
+    }
+
+    /// What an input of a sign-up is refused for, the plainest fault first.
+    fn misfits(&self, input: Input) -> Vec<(Outcome, &'static str, Given)> {
+        let policy = &self.plan.contract.policy;
+        let invalid = |reason, given| (Outcome::InvalidField, reason, given);
+        let weak = |reason, given| (Outcome::WeakPassword, reason, given);
+        match input {
+            Input::Identifier => vec![
+                invalid("malformed", Given::Text("not an address@")),
+                invalid("too_long", Given::LongAddress),
+            ],
+            Input::Password if policy.password_min <= COMMON.len() => vec![
+                weak("too_short", Given::Text("a1")),
+                weak("too_long", Given::TooLong),
+                weak("common", Given::Text(COMMON)),
+            ],
+            Input::Password => vec![
+                weak("too_short", Given::Text("a1")),
+                weak("too_long", Given::TooLong),
+            ],
+            Input::Nickname => vec![
+                invalid("too_long", Given::TooLong),
+                invalid("malformed", Given::Text("a\u{7}b")),
+            ],
+            Input::Profile(nth) => match policy.fields.get(usize::from(nth)) {
+                Some(field) if matches!(field.kind, FieldKind::Integer { .. }) => {
+                    vec![invalid("out_of_range", Given::OutOfRange(nth))]
+                }
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
     }
 
     fn resend_code(&self) -> Vec<Case> {
@@ -184,6 +246,7 @@ impl Of<'_, '_> {
         }
         if self.takes(Input::AccessToken) {
             let none = |outcome| self.good(outcome).without(Input::Token);
+            cases.push(none(Outcome::MissingField).at_fault(Input::Token));
             cases.push(none(Outcome::AccessGood).with(Input::AccessToken, Given::ACCESS));
             cases.push(none(Outcome::AccessBad).with(Input::AccessToken, Given::GARBAGE));
         }

@@ -4,12 +4,17 @@
 //! Cases are gentle. Few passwords are wrong, what is to be refused brings nothing that would do
 //! harm were it not, and accounts are made only where that was allowed.
 
-use daemun_contract::{Answer, Contract, CookieCodec, GuardMode, InputPlan, Method, Route, Source};
-use daemun_engine::vocabulary::{Input, Operation, Outcome};
+use daemun_contract::{Answer, Contract, GuardMode, Method, Route, Source};
+use daemun_engine::{
+    profile::FieldKind,
+    vocabulary::{Input, Operation, Outcome},
+};
 
 use super::{
-    case::{Case, Form, Given, Hold, Shown, Skipped, Token},
-    operations, why,
+    case::{Case, Form, Given, Hold, Shown, Skipped, Wrong},
+    operations,
+    routes::{can_be_blank, ending, in_body, is_signed, methods},
+    why,
 };
 
 /// What there is to work with.
@@ -147,14 +152,8 @@ impl<'c> Plan<'c> {
         let has_body = route.inputs.iter().any(|plan| in_body(plan).is_some());
         if has_body {
             let bad = passing(at, route, Outcome::BadRequest);
-            self.add(bad.clone().form(Form::Malformed).about("half of some JSON"));
-            let first = route.inputs.iter().find(|plan| in_body(plan).is_some());
-            if let Some(plan) = first {
-                let mut case = operations::good(at, route);
-                case.outcome = Outcome::BadRequest;
-                let case = case.with(plan.input, Given::WrongType);
-                self.add(case.hold(bad.hold).about("an array in place of text"));
-            }
+            self.add(bad.form(Form::Malformed).about("half of some JSON"));
+            self.wrong_types(at, route);
             let text = passing(at, route, Outcome::UnsupportedMediaType);
             self.add(text.form(Form::PlainText));
             self.too_large(at, route);
@@ -168,6 +167,49 @@ impl<'c> Plan<'c> {
             };
             self.add(nothing_done(at, route, Outcome::CrossSite).form(form));
         }
+    }
+
+    /// Values of another JSON type. Where faults are told of each input, or trusted callers are told
+    /// which, it is that input that is at fault, by type where the answers differ; elsewhere it is
+    /// the body.
+    fn wrong_types(&mut self, at: usize, route: &Route) {
+        let mut told = Vec::new();
+        for plan in route.inputs.iter().filter(|plan| in_body(plan).is_some()) {
+            let shown = route.operation.needs_trust() && plan.input.may_be_shown();
+            let is_told = route.collect || shown;
+            for wrong in self.wrong_for(plan.input) {
+                let mut case = operations::good(at, route).with(plan.input, Given::Wrong(wrong));
+                case.outcome = Outcome::BadRequest;
+                if is_told {
+                    case.outcome = Outcome::InvalidField;
+                    case = case.at_fault(plan.input).because(wrong.reason());
+                }
+                case = case.hold(Hold::Nothing).about(wrong.about());
+                operations::add_distinct(route, &mut told, case);
+            }
+        }
+        for case in told {
+            self.add(case);
+        }
+    }
+
+    /// What an input cannot be.
+    fn wrong_for(&self, input: Input) -> Vec<Wrong> {
+        let fields = &self.contract.policy.fields;
+        let kind = match input {
+            Input::Profile(nth) => fields.get(usize::from(nth)).map(|field| field.kind),
+            _ => None,
+        };
+        let can_be = |wrong: Wrong| match (kind, wrong) {
+            (None | Some(FieldKind::Text { .. } | FieldKind::Url), Wrong::Text) => true,
+            (Some(FieldKind::Boolean), Wrong::Boolean) => true,
+            (Some(FieldKind::Integers), Wrong::List) => true,
+            _ => input == Input::Keep && wrong == Wrong::Boolean,
+        };
+        Wrong::ALL
+            .into_iter()
+            .filter(|wrong| !can_be(*wrong))
+            .collect()
     }
 
     /// One large request for each answer there is: two mebibytes are enough, once.
@@ -200,6 +242,10 @@ impl<'c> Plan<'c> {
                 ..operations::good(at, route).at_fault(plan.input)
             };
             let (missing, blank) = (good(Outcome::MissingField), good(Outcome::BlankField));
+            let null = missing
+                .clone()
+                .with(plan.input, Given::Null)
+                .because("null");
             if plan
                 .sources
                 .iter()
@@ -211,7 +257,11 @@ impl<'c> Plan<'c> {
             }
             // Where another token could be fallen back on, none is there.
             let missing = missing.without(plan.input).without(Input::AccessToken);
-            self.add(missing.hold(Hold::Nothing));
+            let missing = missing.hold(Hold::Nothing);
+            if route.answer_to(&null.failure()) != route.answer_to(&missing.failure()) {
+                self.add(null.hold(Hold::Nothing).about("null"));
+            }
+            self.add(missing);
             match plan.sources.first() {
                 Some(source) if can_be_blank(source) => {
                     let blank = blank.with(plan.input, Given::Blank);
@@ -229,7 +279,7 @@ impl<'c> Plan<'c> {
             .routes
             .iter()
             .position(|r| r.path.same_paths_as(&route.path));
-        let has = self.methods(route);
+        let has = methods(self.contract, route);
         let other = [
             Method::Get,
             Method::Put,
@@ -251,11 +301,6 @@ impl<'c> Plan<'c> {
                 self.skip_case(&case, "another route of the same path answers that");
             }
         }
-    }
-
-    /// The methods of a route's path.
-    pub(super) fn methods(&self, route: &Route) -> Vec<&'static str> {
-        methods(self.contract, route)
     }
 
     /// The first harmless case of the route again, by each of its other paths.
@@ -307,7 +352,7 @@ impl<'c> Plan<'c> {
 
     fn answer(&self, case: &Case) -> Option<&'c Answer> {
         let route = self.contract.routes.get(case.route)?;
-        Some(route.answer(case.outcome, case.input))
+        Some(route.answer_to(&case.failure()))
     }
 
     fn guarded_by_cookie(&self, route: &Route) -> bool {
@@ -319,25 +364,6 @@ impl<'c> Plan<'c> {
     pub(super) fn can_end(&self) -> bool {
         ending(self.contract).is_some()
     }
-}
-
-/// The route that ends a session: the one that others are not touched by, where there is one.
-pub(super) fn ending(contract: &Contract) -> Option<usize> {
-    let find = |operation| {
-        let mut routes = contract.routes.iter();
-        routes.position(|route| route.operation == operation)
-    };
-    find(Operation::LogOut)
-        .or_else(|| find(Operation::Revoke))
-        .or_else(|| find(Operation::LogOutEverywhere))
-}
-
-/// The methods that the path of a route has, in the order of the contract.
-pub(super) fn methods(contract: &Contract, route: &Route) -> Vec<&'static str> {
-    let routes = contract.routes.iter();
-    let of_the_path =
-        routes.filter(|other| other.paths().any(|path| path.same_paths_as(&route.path)));
-    of_the_path.map(|route| route.method.name()).collect()
 }
 
 /// Such a request as the guard lets through, with nothing in it.
@@ -369,46 +395,4 @@ fn with_session(case: Case) -> Case {
     };
     let hold = case.hold.max(least);
     case.hold(hold)
-}
-
-/// Where an input stands in the body.
-pub(super) fn in_body(plan: &InputPlan) -> Option<&[Box<str>]> {
-    plan.sources.iter().find_map(|source| match source {
-        Source::Body(keys) => Some(&**keys),
-        _ => None,
-    })
-}
-
-/// Whether what stands there is signed with a key that only the server has.
-pub(super) fn is_signed(source: &Source) -> bool {
-    matches!(
-        source,
-        Source::Cookie {
-            codec: CookieCodec::DjangoV1 | CookieCodec::DjangoV2,
-            ..
-        }
-    )
-}
-
-/// Whether a place can be there and empty.
-fn can_be_blank(source: &Source) -> bool {
-    match source {
-        Source::Header { schemes, .. } => schemes.is_empty(),
-        other => !is_signed(other),
-    }
-}
-
-/// Whether a route takes an input, and where from first.
-pub(super) fn place(route: &Route, input: Input) -> Option<&Source> {
-    let plan = route.inputs.iter().find(|plan| plan.input == input)?;
-    plan.sources.first()
-}
-
-impl Given {
-    /// The refresh token, or the one token there is.
-    pub(super) const REFRESH: Self = Self::Token(Token::Refresh);
-    /// The access token.
-    pub(super) const ACCESS: Self = Self::Token(Token::Access);
-    /// A token that is none.
-    pub(super) const GARBAGE: Self = Self::Token(Token::Garbage);
 }

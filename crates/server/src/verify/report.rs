@@ -69,7 +69,7 @@ impl Report {
 
     pub(super) fn not_provoked(&mut self, contract: &Contract, skipped: &Skipped) {
         let route = contract.routes.get(skipped.route);
-        let input = skipped.input.map(daemun_engine::vocabulary::Input::name);
+        let input = skipped.input.map(|input| contract.input_name(input));
         self.not_provoked.push(NotProvoked {
             route: route.map_or_else(String::new, name),
             outcome: outcome(skipped.outcome.name(), input, skipped.by_guard),
@@ -146,7 +146,8 @@ impl Report {
         // Reason, routes, outcomes.
         let mut groups: Vec<(&str, Vec<&str>, Vec<&str>)> = Vec::new();
         for one in &self.not_provoked {
-            let same = |other: &&NotProvoked| (&other.why, &other.outcome) == (&one.why, &one.outcome);
+            let same =
+                |other: &&NotProvoked| (&other.why, &other.outcome) == (&one.why, &one.outcome);
             let routes = self.not_provoked.iter().filter(same);
             let routes: Vec<&str> = routes.map(|other| other.route.as_str()).collect();
             let group = groups
@@ -203,7 +204,7 @@ impl Report {
 
 fn line(contract: &Contract, at: usize, case: &Case) -> Line {
     let route = contract.routes.get(case.route);
-    let input = case.input.map(daemun_engine::vocabulary::Input::name);
+    let input = case.input.map(|input| contract.input_name(input));
     let mut outcome = outcome(case.outcome.name(), input, case.by_guard);
     if !case.about.is_empty() {
         let _ = write!(outcome, " ({})", case.about);
@@ -229,7 +230,7 @@ fn name(route: &Route) -> String {
     format!("{} {}", route.method, route.path)
 }
 
-fn outcome(outcome: &str, input: Option<&str>, by_guard: bool) -> String {
+fn outcome(outcome: &str, input: Option<String>, by_guard: bool) -> String {
     let guard = if by_guard { "guard: " } else { "" };
     let input = input.map_or_else(String::new, |input| format!(" of {input}"));
     format!("{guard}{outcome}{input}")

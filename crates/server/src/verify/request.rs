@@ -1,12 +1,12 @@
 //! From a case to a request: every input in its place, the guard's token in its own.
 
 use daemun_contract::{Contract, PathPattern, Route, Segment, Source};
-use daemun_engine::vocabulary::{Input, Operation};
+use daemun_engine::vocabulary::Input;
 use serde_json::{Map, Value, json};
 
 use super::{
     case::{Case, Form, Shown, Token},
-    plan::in_body,
+    routes::in_body,
     session::Session,
     wire::Request,
 };
@@ -21,7 +21,8 @@ const HUGE: usize = 2 * 1024 * 1024;
 pub(super) enum Sent {
     Text(String),
     Token(Token),
-    List,
+    /// For bodies alone.
+    Json(Value),
 }
 
 /// What a request is made of, besides its case.
@@ -120,10 +121,16 @@ impl Draft {
         let text = match sent {
             Sent::Text(text) => text.clone(),
             Sent::Token(token) => session.token(*token, place)?,
-            Sent::List => String::new(),
+            Sent::Json(value) => value.to_string(),
         };
+        match (place, sent) {
+            (Source::Body(keys), Sent::Json(value)) => {
+                nest(&mut self.fields, keys, value.clone());
+                return Ok(());
+            }
+            _ => {}
+        }
         match place {
-            Source::Body(keys) if *sent == Sent::List => nest(&mut self.fields, keys, json!(["x"])),
             Source::Body(keys) => nest(&mut self.fields, keys, text.into()),
             Source::Header { name, schemes } => {
                 let value = schemes
@@ -257,11 +264,6 @@ pub(super) fn escaped(text: &str) -> String {
         }
     }
     out
-}
-
-/// Whether a route gives tokens.
-pub(super) const fn opens(operation: Operation) -> bool {
-    matches!(operation, Operation::LogIn | Operation::Issue)
 }
 
 #[cfg(test)]

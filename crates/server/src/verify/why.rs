@@ -3,7 +3,7 @@
 use daemun_contract::{Contract, Route, Source, duration_text};
 use daemun_engine::vocabulary::{Input, Operation, Outcome};
 
-use super::plan::{is_signed, place};
+use super::routes::{is_signed, place};
 
 pub(super) const MAKES_ACCOUNTS: &str = "it would make an account; --sign-up allows that";
 pub(super) const IN_THE_PATH: &str = "it stands in the path: without it, it is another path";

@@ -1,13 +1,16 @@
 //! What may stand where a contract shows a value.
 
 use daemun_contract::Json;
-use daemun_engine::vocabulary::Slot;
+use daemun_engine::{profile::ProfileField, vocabulary::Slot};
+use serde_json::Value;
 
 /// What must stand there instead; `None` where the value may.
 pub(super) fn misfit(slot: Slot, value: &Json) -> Option<&'static str> {
     let (fits, wanted) = match slot {
         Slot::AccountId => (is_whole(value), "a number"),
-        Slot::AccountActive => (matches!(value, Json::Bool(_)), "true or false"),
+        Slot::AccountActive | Slot::AccountAdmin => {
+            (matches!(value, Json::Bool(_)), "true or false")
+        }
         Slot::AccessExpiresIn | Slot::RefreshExpiresIn => {
             (is_positive(value), "a number of seconds")
         }
@@ -19,13 +22,15 @@ pub(super) fn misfit(slot: Slot, value: &Json) -> Option<&'static str> {
         Slot::AccountPhone | Slot::AccountNickname | Slot::AccountKakao => {
             (is_null(value) || text(value).is_some(), "text or null")
         }
-        Slot::AccountLastLogin => (
+        Slot::AccountLastLogin | Slot::AccountLastLoginMicros => (
             is_null(value) || text(value).is_some_and(is_rfc_3339),
             "a time (RFC 3339) or null",
         ),
-        Slot::AccountCreatedAt | Slot::Now => {
-            (text(value).is_some_and(is_rfc_3339), "a time (RFC 3339)")
-        }
+        Slot::AccountCreatedAt
+        | Slot::AccountUpdatedAt
+        | Slot::AccountCreatedAtMicros
+        | Slot::AccountUpdatedAtMicros
+        | Slot::Now => (text(value).is_some_and(is_rfc_3339), "a time (RFC 3339)"),
         Slot::NowText => (
             text(value).is_some_and(|text| has_form(text, "0000-00-00 00:00:00")),
             "a time (yyyy-MM-dd HH:mm:ss)",
@@ -38,29 +43,42 @@ pub(super) fn misfit(slot: Slot, value: &Json) -> Option<&'static str> {
             text(value).is_some_and(|text| !text.is_empty() && !text.contains(' ')),
             "a token",
         ),
-        other => by_name(other, value),
+        Slot::IssuedAt | Slot::ExpiresAt => (is_positive(value), "a number of seconds since 1970"),
+        // What they can be is the contract's to say: see `field_misfit`.
+        Slot::AccountProfile(_) => (true, ""),
+        Slot::Subject | Slot::SubjectType | Slot::Value | Slot::Reason => {
+            (is_null(value) || text(value).is_some(), "text or null")
+        }
+        _ => (text(value).is_some_and(|text| !text.is_empty()), "text"),
     };
     (!fits).then_some(wanted)
 }
 
-/// By what its name says, where it says enough.
-fn by_name(slot: Slot, value: &Json) -> (bool, &'static str) {
-    let name = slot.name();
-    if name.ends_with("issued_at") || name.ends_with("access.expires_at") {
-        (is_positive(value), "a number of seconds since 1970")
-    } else if name.ends_with("updated_at") {
-        (text(value).is_some_and(is_rfc_3339), "a time (RFC 3339)")
-    } else if name.ends_with("admin") {
-        (matches!(value, Json::Bool(_)), "true or false")
-    } else if may_be_null(slot) {
-        (is_null(value) || text(value).is_some(), "text or null")
-    } else {
-        (text(value).is_some_and(|text| !text.is_empty()), "text")
+/// What must stand in the place of a field of the contract's own; `None` where the value may.
+pub(super) fn field_misfit(field: &ProfileField, value: &Json) -> Option<String> {
+    let value = plain(value);
+    let fits = value == field.default || field.kind.take(&value).as_ref() == Ok(&value);
+    (!fits).then(|| format!("{} or {}", field.kind.name(), field.default))
+}
+
+fn plain(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => Value::Number(number.clone()),
+        Json::String(text) => Value::String(text.clone()),
+        Json::Array(items) => items.iter().map(plain).collect(),
+        Json::Object(members) => {
+            let members = members.iter();
+            members
+                .map(|(name, value)| (name.clone(), plain(value)))
+                .collect()
+        }
     }
 }
 
 /// Whether there may be nothing in its place.
-pub(super) fn may_be_null(slot: Slot) -> bool {
+pub(super) const fn may_be_null(slot: Slot) -> bool {
     matches!(
         slot,
         Slot::AccountEmail
@@ -68,9 +86,13 @@ pub(super) fn may_be_null(slot: Slot) -> bool {
             | Slot::AccountNickname
             | Slot::AccountKakao
             | Slot::AccountLastLogin
+            | Slot::AccountLastLoginMicros
+            | Slot::AccountProfile(_)
             | Slot::Reason
-    ) || slot.name().starts_with("subject")
-        || slot.name() == "value"
+            | Slot::Subject
+            | Slot::SubjectType
+            | Slot::Value
+    )
 }
 
 /// Whether what stands there must not be shown.

@@ -200,7 +200,7 @@ impl Comparison<'_> {
         let wanted = match known {
             Some((_, text)) if !holes::is(value, text) => Some(quoted(text)),
             Some(_) => None,
-            None => holes::misfit(slot, value).map(str::to_owned),
+            None => self.misfit(slot, value),
         };
         match wanted {
             Some(wanted) => {
@@ -214,6 +214,14 @@ impl Comparison<'_> {
         }
         if *value != Json::Null {
             self.seen.found.push((slot, value.clone()));
+        }
+    }
+
+    fn misfit(&self, slot: Slot, value: &Json) -> Option<String> {
+        let fields = &self.known.contract.policy.fields;
+        match slot {
+            Slot::AccountProfile(nth) => holes::field_misfit(fields.get(usize::from(nth))?, value),
+            other => holes::misfit(other, value).map(str::to_owned),
         }
     }
 

@@ -173,7 +173,7 @@ fn each_way_to_be_otherwise_is_told() {
         ),
         (
             body(r#"{"email":null,"email":null,"nickname":null}"#),
-            "body: no JSON (the member `email` stands twice at line 1 column 20), the contract says JSON",
+            "body: no JSON (the member `email` stands twice at line 1 column 26), the contract says JSON",
         ),
     ] {
         assert_eq!(answered.differences(false), [told]);
