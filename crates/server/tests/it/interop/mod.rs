@@ -1,11 +1,12 @@
 //! Held against the frameworks of the back ends whose place daemun takes: whatever one of them
 //! signs the other reads, and what a front end is told is told in the same words.
 
+mod campus;
 mod cookies;
 mod differential;
 mod moving;
 mod passwords;
-mod peer;
+pub mod peer;
 mod requests;
 mod tokens;
 

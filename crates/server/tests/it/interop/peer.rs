@@ -44,8 +44,17 @@ impl Peer {
         Self::start_on(frameworks, None)
     }
 
+    /// The same with another script.
+    pub fn running(script: &str, frameworks: Frameworks) -> Option<Self> {
+        Self::go(script, frameworks, None)
+    }
+
     /// The same, its back end on a database in that file.
     pub fn start_on(frameworks: Frameworks, database: Option<&Path>) -> Option<Self> {
+        Self::go("peer.py", frameworks, database)
+    }
+
+    fn go(script: &str, frameworks: Frameworks, database: Option<&Path>) -> Option<Self> {
         if let Err(lacks) = can_be_had(frameworks) {
             eprintln!("skipped: {frameworks:?} frameworks not asked: {lacks}");
             return None;
@@ -58,7 +67,7 @@ impl Peer {
             command.env("DATABASE", file);
         }
         let mut child = command
-            .arg("peer.py")
+            .arg(script)
             .current_dir(SCRIPTS)
             .env("SECRET_KEY", SECRET)
             .env("PYTHONDONTWRITEBYTECODE", "1")

@@ -25,7 +25,7 @@ pub enum Compared {
 }
 use Compared::{Differs, NewerWords, Same};
 
-const OWN_WORDS: &str = "the frameworks' words repeat what was sent; ours are fixed";
+const OWN_WORDS: &str = "the frameworks say where they stopped reading; our words are fixed";
 const ONE_ANSWER: &str =
     "no login gives such a token; daemun has one answer to whatever it did not make";
 const STRICT: &str = "to daemun null is the same as nothing, and what is no text no token";
@@ -42,7 +42,8 @@ pub const GUARD: &[Row] = &[
     Row("good, the other scheme", me(Some("JWT <access>")), Same),
     Row("good, many spaces", me(Some("Bearer    <access>")), Same),
     Row("good, the scheme in small letters", me(Some("bearer <access>")), Differs("schemes have no case (RFC 9110 §11.1)")),
-    Row("good, the user as text", me(Some("Bearer <user_as_text>")), Same),
+    Row("good, the user as text", me(Some("Bearer <user_as_text>")), Differs(
+        "a token that daemun did not make is believed of accounts that were taken over alone")),
     Row("no token", me(Some("Bearer abc")), Same),
     Row("expired", me(Some("Bearer <expired>")), Same),
     Row("forged", me(Some("Bearer <forged>")), Same),
@@ -55,7 +56,7 @@ pub const GUARD: &[Row] = &[
     Row("without jti", me(Some("Bearer <without_jti>")), Differs(ONE_ANSWER)),
     Row("without type", me(Some("Bearer <without_type>")), Differs(ONE_ANSWER)),
     Row("without user", me(Some("Bearer <without_user>")), Differs(ONE_ANSWER)),
-    Row("another method", Request { method: "POST", ..me(Some("Bearer <access>")) }, Differs(OWN_WORDS)),
+    Row("another method", Request { method: "POST", ..me(Some("Bearer <access>")) }, NewerWords),
 ];
 
 #[rustfmt::skip]
@@ -77,8 +78,8 @@ pub const LOGIN: &[Row] = &[
     Row("the token of nobody in the header", Request { authorization: Some("Bearer <of_nobody>"), ..login("{}") }, Same),
     Row("a good token in the header", Request { authorization: Some("Bearer <access>"), ..login("{}") }, Same),
     Row("no JSON", login("{"), Differs(OWN_WORDS)),
-    Row("another type", Request { content_type: "text/plain", ..login("{}") }, Differs(OWN_WORDS)),
-    Row("another method", Request { method: "GET", content_type: "", ..login("") }, Differs(OWN_WORDS)),
+    Row("another type", Request { content_type: "text/plain", ..login("{}") }, Same),
+    Row("another method", Request { method: "GET", content_type: "", ..login("") }, NewerWords),
 ];
 
 #[rustfmt::skip]
@@ -106,8 +107,8 @@ pub const REFRESH: &[Row] = &[
     Row("good, a form", form("/accounts/token_refresh/", "refresh=<other_refresh>"), Same),
     Row("good, an expired token in the header", Request { authorization: Some("Bearer <expired>"), ..refresh(r#"{"refresh":"<third_refresh>"}"#) }, Same),
     Row("no JSON", refresh("{"), Differs(OWN_WORDS)),
-    Row("another type", Request { content_type: "text/plain", ..refresh("{}") }, Differs(OWN_WORDS)),
-    Row("another method", Request { method: "GET", content_type: "", ..refresh("") }, Differs(OWN_WORDS)),
+    Row("another type", Request { content_type: "text/plain", ..refresh("{}") }, Same),
+    Row("another method", Request { method: "GET", content_type: "", ..refresh("") }, NewerWords),
 ];
 
 #[rustfmt::skip]

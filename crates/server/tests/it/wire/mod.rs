@@ -20,6 +20,7 @@ mod addresses;
 mod adoption;
 mod arbitrary;
 mod bad_input;
+mod campus_account;
 mod cookies;
 mod email_cookie;
 mod faults;

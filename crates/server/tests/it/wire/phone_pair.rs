@@ -279,7 +279,7 @@ async fn logging_in_answers_as_its_table_has_it() {
             "text",
             post_as(&daemun, "/accounts/login/", "text/plain", "{}"),
             415,
-            r#"{"detail":"지원되지 않는 미디어 타입(media type)입니다."}"#,
+            r#"{"detail":"요청된 \"text/plain\"가 지원되지 않는 미디어 형태입니다."}"#,
         ),
         (
             "large",
@@ -463,10 +463,10 @@ async fn the_guard_answers_as_its_table_has_it_on_every_route_but_refreshing() {
             &me,
         ),
         (
-            "good, of the former back end",
+            "of the former back end, which never had this account",
             guarded(&format!("Bearer {}", foreign(1))),
-            200,
-            &me,
+            401,
+            GUARD,
         ),
     ])
     .await;
@@ -615,7 +615,6 @@ async fn signing_up_answers_as_its_table_has_it() {
 #[tokio::test]
 async fn a_method_that_a_path_does_not_have_is_told_which_it_has() {
     let daemun = Daemun::start().await;
-    let body = r#"{"detail":"허용되지 않는 메소드(Method)입니다."}"#;
     let rows: [(&str, &str, &[Method]); 4] = [
         (
             "/accounts/login/",
@@ -637,9 +636,11 @@ async fn a_method_that_a_path_does_not_have_is_told_which_it_has() {
     for (path, allow, methods) in rows {
         for method in methods {
             let answer = send(daemun.request(method.clone(), path)).await;
+            let body =
+                format!(r#"{{"detail":"메소드(Method) \"{method}\"는 허용되지 않습니다."}}"#);
             assert_eq!(
                 (answer.status, &*answer.text),
-                (405, body),
+                (405, &*body),
                 "{method} {path}"
             );
             assert_eq!(header(&answer, "allow"), Some(allow));
