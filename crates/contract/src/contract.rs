@@ -157,12 +157,17 @@ impl Answers {
         })
     }
 
-    /// Every answer to an outcome of one input.
+    /// Every answer stated to an outcome of one input.
     pub(crate) fn to(&self, outcome: Outcome, input: Input) -> impl Iterator<Item = &Answer> {
         let reasons = self.by_reason();
         let reasons =
             reasons.filter(move |(o, i, ..)| *o == outcome && i.is_none_or(|i| i == input));
-        std::iter::once(self.find(outcome, Some(input), None))
+        let mut own = self.by_field.iter();
+        let stated = !self.only_by_field.contains(&outcome)
+            || own.any(|own| (own.outcome, own.input) == (outcome, Some(input)));
+        stated
+            .then(|| self.find(outcome, Some(input), None))
+            .into_iter()
             .chain(reasons.map(|(.., answer)| answer))
     }
 

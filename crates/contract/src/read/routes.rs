@@ -201,6 +201,7 @@ fn collects(fields: &Fields<'_>, operation: Operation) -> bool {
             format!("{} tells of one fault at a time", operation.name()),
             "nothing; sign_up alone can tell of all faults at once",
         );
+        return false;
     }
     collect
 }

@@ -93,6 +93,7 @@ fn plan(entry: &Entry<'_>, place: &Place<'_>) -> Option<InputPlan> {
             ),
             "nothing, or read_only = false",
         );
+        return None;
     }
     let sources = sources(entry, place.cookies);
     for source in &sources {

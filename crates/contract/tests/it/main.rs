@@ -10,6 +10,7 @@
 
 mod builtin;
 mod faults;
+mod fields;
 mod golden;
 mod manual;
 mod mutations;
