@@ -4,6 +4,7 @@
 
 mod direct;
 mod proxy;
+mod sites;
 
 use std::fs;
 
@@ -401,6 +402,15 @@ for token in sys.argv[1:]:
         "InvalidTokenError",
     ];
     assert_eq!(said.lines().collect::<Vec<_>>(), expected);
+}
+
+/// What an answer says of whom a request is from.
+fn said(answer: &Answer) -> Vec<&str> {
+    let names = HEADERS.map(|name| format!("daemun-{name}"));
+    names
+        .iter()
+        .filter_map(|name| header(answer, name))
+        .collect()
 }
 
 /// The assertion of whoever holds a bearer token.

@@ -1,16 +1,14 @@
-//! Asked directly: statuses and words of each contract, methods and paths, cookies and other sites'
-//! pages, and what an assertion is not.
-
-use reqwest::header::HeaderMap;
+//! Asked directly: statuses and words of each contract, methods and paths, and what an assertion is
+//! not.
 
 use super::{
-    Answer, CALLERS, Daemun, EMAIL, HEADERS, Method, PASSWORD, PHONE, Pair, Person, RequestBuilder,
-    Shown, Start, account, assertion, badly_signed, everybody, header, json, native, of_a_caller,
-    production, refresh_native, send, taken_over, with_claim,
+    Answer, CALLERS, Daemun, EMAIL, Method, PASSWORD, PHONE, Person, RequestBuilder, Shown, Start,
+    account, assertion, badly_signed, everybody, header, json, native, of_a_caller, refresh_native,
+    said, send, taken_over, with_claim,
 };
 use crate::wire::{
-    call::{get, problem, with_cookies},
-    people::{account_with, cookie_pair},
+    call::{get, problem},
+    people::account_with,
 };
 
 const CONTRACTS: [&str; 6] = [
@@ -24,15 +22,6 @@ const CONTRACTS: [&str; 6] = [
 
 fn ask(daemun: &Daemun, contract: &str) -> RequestBuilder {
     get(daemun, &format!("/forward-auth/{contract}"))
-}
-
-/// What an answer says of whom a request is from.
-fn said(answer: &Answer) -> Vec<&str> {
-    let names = HEADERS.map(|name| format!("daemun-{name}"));
-    names
-        .iter()
-        .filter_map(|name| header(answer, name))
-        .collect()
 }
 
 #[tokio::test]
@@ -268,151 +257,6 @@ async fn s02_s18_tokens_of_a_former_back_end_are_asserted_without_a_session() {
         .get_as(&token(id), "/forward-auth/phone-pair")
         .await
         .expect(403);
-}
-
-// ------------------------------------------------------------------- cookies and other sites
-
-const APP: &str = "https://shop.example.com";
-
-/// Production behind a trusted proxy on this machine, and the cookie of a login there.
-async fn with_cookie() -> (Daemun, Pair) {
-    let daemun = production(&[]).await;
-    let login = json!({ "email": EMAIL, "password": PASSWORD });
-    let answer = daemun.post("/api/accounts/login/", login).await.expect(200);
-    let pair = cookie_pair(&answer);
-    (daemun, pair)
-}
-
-/// What a proxy that holds a request for the app says, with `more` from the browser.
-fn held(method: &str, more: &[(&'static str, &str)]) -> HeaderMap {
-    let of_the_proxy = [
-        ("x-forwarded-for", "198.51.100.7"),
-        ("x-forwarded-proto", "https"),
-        ("x-forwarded-host", "shop.example.com"),
-        ("x-forwarded-method", method),
-    ];
-    let all = of_the_proxy.iter().chain(more);
-    all.filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()))
-        .collect()
-}
-
-#[tokio::test]
-async fn s53_another_sites_page_gets_nothing_done_with_a_cookie() {
-    let (daemun, pair) = with_cookie().await;
-    let asked = async |headers: HeaderMap| {
-        let request = with_cookies(
-            ask(&daemun, "email-cookie"),
-            &[("access_token", &pair.access)],
-        );
-        send(request.headers(headers)).await
-    };
-    let foreign: [&[(&str, &str)]; 6] = [
-        &[("origin", "https://evil.example")],
-        &[("origin", "null")],
-        &[("origin", "http://shop.example.com")],
-        &[("origin", "https://shop.example.com.evil.example")],
-        &[("sec-fetch-site", "cross-site")],
-        &[("sec-fetch-site", "same-site")],
-    ];
-    let own: [&[(&str, &str)]; 5] = [
-        &[],
-        &[("origin", APP)],
-        &[("origin", "https://login.example.com")],
-        &[("origin", "https://app.example.com")],
-        &[("sec-fetch-site", "same-origin")],
-    ];
-    for method in ["POST", "PUT", "PATCH", "DELETE", "post", "get"] {
-        for browser in foreign {
-            let answer = asked(held(method, browser)).await;
-            assert_eq!(answer.status, 403, "{method} {browser:?}");
-            assert_eq!(answer.text, r#"{"error":"허용되지 않은 요청입니다."}"#);
-            assert!(said(&answer).is_empty());
-        }
-        for browser in own {
-            assert_eq!(
-                asked(held(method, browser)).await.status,
-                200,
-                "{method} {browser:?}"
-            );
-        }
-    }
-    // A link from another site leads in, and so does what other pages may read with CORS.
-    for method in ["GET", "HEAD", "OPTIONS"] {
-        for browser in foreign.iter().chain(&own) {
-            assert_eq!(
-                asked(held(method, browser)).await.status,
-                200,
-                "{method} {browser:?}"
-            );
-        }
-        let socket = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-        let evil = held(method, &[("origin", "https://evil.example"), socket]);
-        assert_eq!(asked(evil).await.status, 403);
-        assert_eq!(
-            asked(held(method, &[("origin", APP), socket])).await.status,
-            200
-        );
-    }
-    // Where no method is said, `Origin` decides.
-    for (browser, status) in [
-        (("origin", "https://evil.example"), 403),
-        (("origin", APP), 200),
-        (("sec-fetch-site", "cross-site"), 200),
-    ] {
-        assert_eq!(
-            asked(held("", &[browser])).await.status,
-            status,
-            "{browser:?}"
-        );
-    }
-    // As nginx says it; and whoever says that it writes is believed, whatever else is said.
-    let evil = ("origin", "https://evil.example");
-    for headers in [
-        held("", &[("x-original-method", "POST"), evil]),
-        held("GET", &[("x-original-method", "POST"), evil]),
-    ] {
-        assert_eq!(asked(headers).await.status, 403);
-    }
-}
-
-#[tokio::test]
-async fn s53_the_method_of_the_question_itself_counts_too() {
-    let (daemun, pair) = with_cookie().await;
-    for (origin, status) in [("https://evil.example", 403), (APP, 200)] {
-        let request = daemun.request(Method::POST, "/forward-auth/email-cookie/orders");
-        let request = with_cookies(request, &[("access_token", &pair.access)]);
-        let answer = send(request.headers(held("GET", &[("origin", origin)]))).await;
-        assert_eq!(answer.status, status, "{origin}");
-    }
-}
-
-#[tokio::test]
-async fn s53_nobody_but_a_trusted_proxy_says_which_host_or_which_safe_method_it_is() {
-    // In development no proxy is trusted.
-    let daemun = Daemun::start().await;
-    account(&daemun, EMAIL, "mail");
-    let pair = super::email_cookie(&daemun, EMAIL).await;
-    let asked = async |headers: HeaderMap| {
-        let request = with_cookies(
-            ask(&daemun, "email-cookie"),
-            &[("access_token", &pair.access)],
-        );
-        send(request.headers(headers)).await.status
-    };
-    let evil = ("origin", "https://shop.example.com");
-    assert_eq!(asked(held("POST", &[evil])).await, 403);
-    assert_eq!(asked(held("GET", &[evil])).await, 403);
-    assert_eq!(asked(held("POST", &[])).await, 200);
-}
-
-#[tokio::test]
-async fn a_token_that_no_browser_sends_by_itself_may_come_from_any_page() {
-    let daemun = production(&[]).await;
-    let pair = native(&daemun, EMAIL).await;
-    let request = ask(&daemun, "native").bearer_auth(&pair.access);
-    let answer = send(request.headers(held("POST", &[("origin", "https://evil.example")]))).await;
-    assert_eq!(answer.status, 200);
 }
 
 #[tokio::test]
