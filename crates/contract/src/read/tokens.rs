@@ -282,6 +282,9 @@ fn algorithm(entry: &Entry<'_>, key: KeyName) -> Option<Algorithm> {
     fits.then_some(algorithm)
 }
 
+/// The `typ` of what is asserted to reverse proxies.
+const ASSERTION: &str = "daemun-assertion+jwt";
+
 /// An empty `typ` leaves the member out.
 fn typ(entry: &Entry<'_>) -> Option<Box<str>> {
     let text = entry.text()?;
@@ -292,6 +295,13 @@ fn typ(entry: &Entry<'_>) -> Option<Box<str>> {
     {
         entry.fault(
             format!("`typ` cannot be `{text}`"),
+            "typ = \"JWT\", \"at+jwt\", or \"\" for none",
+        );
+        return None;
+    }
+    if text == ASSERTION {
+        entry.fault(
+            "this `typ` is that of the assertions for reverse proxies, which are no credentials",
             "typ = \"JWT\", \"at+jwt\", or \"\" for none",
         );
         return None;

@@ -21,7 +21,7 @@ const DEAD: &str = r#"{"detail":"블랙리스트에 추가된 토큰","code":"to
 
 /// A token as SimpleJWT mints it.
 fn simplejwt(daemun: &Daemun, kind: &str, user: i64, issued: u64, lives: u64) -> String {
-    let id = super::forge::encode(format!("{issued}{kind}{user}"));
+    let id = super::forge::encode(format!("{issued}{kind}{user}{lives}"));
     let body = json!({
         "token_type": kind, "exp": issued + lives, "iat": issued, "jti": id, "user_id": user,
     });
@@ -81,7 +81,7 @@ async fn s28_a_hundred_tabs_adopt_one_session() {
     let daemun = Daemun::start().await;
     let id = minas(&daemun);
     for round in 0..5 {
-        let foreign = simplejwt(&daemun, "refresh", id, now() - 600 - round, 86_400);
+        let foreign = simplejwt(&daemun, "refresh", id, now() - 600, 86_400 + round);
         let mut tabs = JoinSet::new();
         for _ in 0..100 {
             let body = json!({ "refresh": foreign });
