@@ -1,16 +1,13 @@
 //! `collect`: a route that tells of all faults at once joins the answers to each. Here is made sure
 //! that they can be joined.
 
-use daemun_engine::{
-    profile::ProfileField,
-    vocabulary::{Input, Outcome},
-};
+use daemun_engine::vocabulary::{Input, Outcome};
 
 use crate::{
     answer::{Answer, Body},
     contract::Route,
     expect::{ExpectedBody, Pattern, Shape},
-    read::{fields::input_name, file::File},
+    read::{fields::input_name, file::File, sections::AccountRules},
 };
 
 /// The outcomes that are faults of single inputs.
@@ -23,13 +20,15 @@ pub(crate) const OUTCOMES: [Outcome; 6] = [
     Outcome::NicknameTaken,
 ];
 
-/// Every answer that may be joined with others, and of which input it tells.
-pub(crate) fn answers(route: &Route) -> Vec<(Outcome, Input, &Answer)> {
+/// Every answer that may be joined with others, and of which input it tells. Under `conceal` nobody
+/// is told what is taken.
+pub(crate) fn answers(route: &Route, conceal: bool) -> Vec<(Outcome, Input, &Answer)> {
     let mut found = Vec::new();
     for plan in &route.inputs {
         for outcome in OUTCOMES {
             let apt = match outcome {
                 Outcome::MissingField | Outcome::BlankField => !plan.optional,
+                Outcome::IdentifierTaken | Outcome::NicknameTaken if conceal => false,
                 Outcome::WeakPassword => plan.input == Input::Password,
                 Outcome::IdentifierTaken => plan.input == Input::Identifier,
                 Outcome::NicknameTaken => plan.input == Input::Nickname,
@@ -44,8 +43,9 @@ pub(crate) fn answers(route: &Route) -> Vec<(Outcome, Input, &Answer)> {
     found
 }
 
-pub(crate) fn check(file: &File<'_>, at: usize, route: &Route, fields: &[ProfileField]) {
-    let answers = answers(route);
+pub(crate) fn check(file: &File<'_>, at: usize, route: &Route, accounts: &AccountRules) {
+    let fields = &accounts.fields;
+    let answers = answers(route, accounts.conceal);
     let Some((_, _, first)) = answers.first() else {
         return;
     };

@@ -100,13 +100,7 @@ fn read(root: Fields<'_>) -> Contract {
         at: root.get("on").map_or(root.at, |entry| entry.at),
     };
     let guard = routes::guard(&root, &material, &shared);
-    let routes = routes::routes(
-        &root,
-        &material,
-        guard.as_ref(),
-        &shared,
-        accounts.confirm_at.is_none(),
-    );
+    let routes = routes::routes(&root, &material, guard.as_ref(), &shared, &accounts);
     let policy = Policy {
         contract: head.name.as_str().into(),
         conceal: accounts.conceal,

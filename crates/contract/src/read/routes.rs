@@ -9,6 +9,7 @@ use crate::{
     read::{
         collect,
         resolve::{Resolver, Shared, Terms, Who},
+        sections::AccountRules,
         takes,
         {answers::Material, on},
         {
@@ -85,14 +86,14 @@ pub(crate) fn routes<'f>(
     material: &Material<'f>,
     guard: Option<&GuardSection>,
     shared: &Shared,
-    confirm_address: bool,
+    accounts: &AccountRules,
 ) -> Vec<Placed> {
     let Some(entry) = root.need("route", "[[route]] with a method, a path and what it does") else {
         return Vec::new();
     };
     let mut routes = Vec::new();
     for fields in entry.tables() {
-        routes.extend(route(&fields, material, guard, shared, confirm_address));
+        routes.extend(route(&fields, material, guard, shared, accounts));
         fields.finish();
     }
     clashes(root.file, &routes);
@@ -104,7 +105,7 @@ fn route<'f>(
     material: &Material<'f>,
     guard: Option<&GuardSection>,
     shared: &Shared,
-    confirm_address: bool,
+    accounts: &AccountRules,
 ) -> Vec<Placed> {
     let paths = paths(fields);
     let also_paths = also(fields);
@@ -133,7 +134,7 @@ fn route<'f>(
     let collect = collects(fields, operation);
     let terms = Terms {
         fields: &material.words.fields,
-        confirm_address,
+        confirm_address: accounts.confirm_at.is_none(),
         collect,
     };
     let who = Who::Route(operation, &inputs, terms);
@@ -179,12 +180,7 @@ fn route<'f>(
         })
         .inspect(|placed| {
             if collect {
-                collect::check(
-                    fields.file,
-                    fields.at,
-                    &placed.route,
-                    &material.words.fields,
-                );
+                collect::check(fields.file, fields.at, &placed.route, accounts);
             }
         })
         .collect()

@@ -546,20 +546,72 @@ async fn a_refresh_that_fails_says_so_and_clears_the_cookie() {
 }
 
 #[tokio::test]
-async fn who_is_shut_out_is_inactive_everywhere() {
+async fn who_is_shut_out_or_has_gone_is_inactive_everywhere() {
     let daemun = Daemun::start().await;
     account(&daemun, EMAIL, "미나");
-    let tokens = log_in(&daemun).await;
-    daemun.run(&["account", "suspend", EMAIL]).expect(0);
-    let credentials = json!({ "email": EMAIL, "password": PASSWORD });
-    expect_each([
-        ("login", login(&daemun, &credentials), 400, FAILED),
-        ("me", me(&daemun, &tokens.access), 401, GUARD_INACTIVE),
-    ])
-    .await;
-    let refused = send(refreshing(&daemun, &tokens.refresh)).await;
-    assert_eq!((refused.status, &*refused.text), (400, INACTIVE));
-    assert!(cleared(&refused));
+    for command in ["suspend", "withdraw"] {
+        let tokens = log_in(&daemun).await;
+        daemun.run(&["account", command, EMAIL]).expect(0);
+        let credentials = json!({ "email": EMAIL, "password": PASSWORD });
+        expect_each([
+            (command, login(&daemun, &credentials), 400, FAILED),
+            (command, me(&daemun, &tokens.access), 401, GUARD_INACTIVE),
+        ])
+        .await;
+        let refused = send(refreshing(&daemun, &tokens.refresh)).await;
+        assert_eq!(
+            (refused.status, &*refused.text),
+            (400, INACTIVE),
+            "{command}"
+        );
+        assert!(cleared(&refused));
+        daemun.run(&["account", "restore", EMAIL]).expect(0);
+    }
+}
+
+#[tokio::test]
+async fn s79_a_contract_that_conceals_tells_of_all_faults_but_not_of_what_is_taken() {
+    let made = r#"json = '''{
+  "id": "{{account.id}}",
+  "last_login": "{{account.last_login.micros}}",
+  "email": "{{account.email}}",
+  "nickname": "{{account.nickname}}",
+  "profile_img_path": "{{account.profile.profile_img_path}}",
+  "is_admin": "{{account.admin}}",
+  "is_active": "{{account.active}}",
+  "created_at": "{{account.created_at.micros}}",
+  "updated_at": "{{account.updated_at.micros}}",
+  "school": "{{account.profile.school}}",
+  "friends": "{{account.profile.friends}}"
+}'''
+
+[route.on.missing_field]"#;
+    let taken = "[route.on.identifier_taken]\nstatus = 400\njson = '{\"email\":[\"my user의 email은/는 이미 존재합니다.\"]}'";
+    let changes = [
+        ("conceal = false ", "conceal = true "),
+        ("confirm_address = false", "confirm_address = true"),
+        (
+            made,
+            "json = '{\"message\":\"sent\"}'\n\n[route.on.missing_field]",
+        ),
+        (
+            taken,
+            "[route.on.identifier_taken]\nstatus = 201\njson = '{\"message\":\"sent\"}'",
+        ),
+    ];
+    let daemun = with_short("campus-account", &changes).await;
+    account(&daemun, EMAIL, "미나");
+    let register = |body: &Value| post(&daemun, "/short/account/register/", body);
+    let weak = r#"{"password":["비밀번호가 너무 짧습니다. 최소 8 문자를 포함해야 합니다."]}"#;
+    let rows = [EMAIL, "nobody@example.com"].map(|email| {
+        let faulty =
+            json!({ "email": email, "nickname": "미나", "school": 3, "password": "short" });
+        ("known or not", register(&faulty), 400, weak)
+    });
+    expect_each(rows).await;
+    let mut known = mina();
+    known["nickname"] = "other".into();
+    expect_each([("known", register(&known), 201, r#"{"message":"sent"}"#)]).await;
 }
 
 #[tokio::test]
