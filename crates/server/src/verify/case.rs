@@ -1,7 +1,6 @@
 //! A case: one request, and which outcome of the contract must answer it. Cases are data; what
 //! they stand for (addresses, tokens, codes) is put in when they run.
 
-use daemun_contract::Method;
 use daemun_engine::vocabulary::{Failure, Input, Outcome};
 
 /// One request and what must come of it.
@@ -26,7 +25,7 @@ pub(super) struct Case {
     /// The form of the body.
     pub(super) form: Form,
     /// Another method than the route's.
-    pub(super) method: Option<Method>,
+    pub(super) method: Option<&'static str>,
     /// Which of the route's paths, the chief one first.
     pub(super) path: usize,
     /// What is wrong with the input at fault, in the vocabulary's words.
@@ -168,9 +167,9 @@ pub(super) enum Form {
     /// Two mebibytes of JSON.
     Huge,
     /// A form on a page of another site.
-    ForeignForm,
+    PageElsewhere,
     /// As [`Json`](Self::Json), from a page of another site.
-    ForeignJson,
+    ScriptElsewhere,
 }
 
 /// An answer of the contract that no case provokes, and why.

@@ -51,12 +51,17 @@ async fn from_outbox(address: &str, wire: &Wire, policy: &CodePolicy) -> Result<
         let reply = wire.send(&request).await;
         let reply = reply.map_err(|_| "the outbox does not answer".to_owned())?;
         let letter: Option<Value> = serde_json::from_slice(&reply.body).ok();
-        let text = letter.as_ref().and_then(|letter| letter["text"].as_str());
+        let of = |name: &str| {
+            letter
+                .as_ref()
+                .and_then(|letter| letter.get(name)?.as_str())
+        };
+        let text = of("text");
         match (reply.status, text.and_then(|text| code_in(text, policy))) {
             (200, Some(code)) => return Ok(code),
             (200, None) => return Err("there is no code in the letter that was sent".into()),
             // A daemun that has no outbox says so by another code than `not_found`.
-            (404, _) if letter.is_some_and(|letter| letter["code"] == "not_found") => {
+            (404, _) if of("code") == Some("not_found") => {
                 tokio::time::sleep(PAUSE).await;
             }
             _ => return Err("it has no outbox; --code-command says where codes are".into()),

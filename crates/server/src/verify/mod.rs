@@ -138,6 +138,7 @@ fn runner(contract: &Contract, options: Options, wire: Wire, means: Means) -> Ou
         learnt: Vec::new(),
         made: Vec::new(),
         wrong_passwords: 0,
+        given_up: Vec::new(),
         subject: people::nickname()?,
     })
 }

@@ -4,7 +4,7 @@
 //! Cases are gentle. Few passwords are wrong, what is to be refused brings nothing that would do
 //! harm were it not, and accounts are made only where that was allowed.
 
-use daemun_contract::{Answer, Contract, GuardMode, Method, Route, Source};
+use daemun_contract::{Answer, Contract, GuardMode, Route, Source};
 use daemun_engine::{
     profile::FieldKind,
     vocabulary::{Input, Operation, Outcome},
@@ -161,9 +161,9 @@ impl<'c> Plan<'c> {
         let cookies = route.touches_cookies() || self.guarded_by_cookie(route);
         if route.operation.writes() && (has_body || cookies) {
             let form = if cookies {
-                Form::ForeignJson
+                Form::ScriptElsewhere
             } else {
-                Form::ForeignForm
+                Form::PageElsewhere
             };
             self.add(nothing_done(at, route, Outcome::CrossSite).form(form));
         }
@@ -272,35 +272,18 @@ impl<'c> Plan<'c> {
         }
     }
 
-    /// A method that the path has not. The first route of a path says what is answered.
+    /// A method that the path has not, and that would only read if it had. The first route of a
+    /// path says what is answered.
     fn method(&mut self, at: usize, route: &Route) {
-        let first = self
-            .contract
-            .routes
-            .iter()
-            .position(|r| r.path.same_paths_as(&route.path));
-        let has = methods(self.contract, route);
-        let other = [
-            Method::Get,
-            Method::Put,
-            Method::Patch,
-            Method::Delete,
-            Method::Post,
-        ];
-        let other = other
-            .into_iter()
-            .find(|method| !has.contains(&method.name()));
-        match other.filter(|_| first == Some(at)) {
-            Some(_) => {
-                let mut case = nothing_done(at, route, Outcome::MethodNotAllowed);
-                case.method = other;
-                self.add(case);
-            }
-            None => {
-                let case = Case::new(at, Outcome::MethodNotAllowed);
-                self.skip_case(&case, "another route of the same path answers that");
-            }
+        let mut routes = self.contract.routes.iter();
+        let first = routes.position(|other| other.path.same_paths_as(&route.path));
+        let mut case = passing(at, route, Outcome::MethodNotAllowed);
+        if first != Some(at) {
+            return self.skip_case(&case, "another route of the same path answers that");
         }
+        let has_get = methods(self.contract, route).contains(&"GET");
+        case.method = Some(if has_get { "PROPFIND" } else { "GET" });
+        self.add(case);
     }
 
     /// The first harmless case of the route again, by each of its other paths.

@@ -112,22 +112,19 @@ impl Report {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
+        let mut absent: Vec<&str> = Vec::new();
         for line in &self.lines {
-            let word = if line.differences.is_empty() {
-                "ok"
-            } else {
-                "differs"
-            };
-            writeln!(out, "{word:<8}{} → {}", line.name, line.outcome)?;
-            for [at, is, says] in &line.differences {
-                let says = match says.as_str() {
-                    "" => String::new(),
-                    says => format!(", the contract says {says}"),
-                };
-                writeln!(out, "          {at}: {is}{says}")?;
-            }
-            if let Some(instead) = line.instead {
-                writeln!(out, "          (it is the answer to `{instead}`)")?;
+            if !self.is_absent(&line.name) {
+                line.write(out)?;
+            } else if !absent.contains(&line.name.as_str()) {
+                absent.push(&line.name);
+                let lines = self.lines.iter();
+                let many = lines.filter(|other| other.name == line.name).count();
+                writeln!(
+                    out,
+                    "differs {}: no such path is there (404 to all {many})",
+                    line.name
+                )?;
             }
         }
         self.write_not_provoked(out)?;
@@ -135,6 +132,16 @@ impl Report {
             writeln!(out, "\n{note}")?;
         }
         writeln!(out, "\n{}", self.summary())
+    }
+
+    /// Whether the server has no such path: whatever is sent there, it answers 404, and nothing that
+    /// the contract says.
+    fn is_absent(&self, name: &str) -> bool {
+        let mut lines = self.lines.iter().filter(|line| line.name == name);
+        lines.all(|line| {
+            let mut differences = line.differences.iter();
+            line.instead.is_none() && differences.any(|[at, is, _]| at == "status" && is == "404")
+        })
     }
 
     /// By reason and routes, with the outcomes they hold of.
@@ -199,6 +206,28 @@ impl Report {
                 "not_provoked": self.not_provoked.len(),
             },
         })
+    }
+}
+
+impl Line {
+    /// Where it is the answer to something else, that says more than what is different in it.
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let agrees = self.differences.is_empty();
+        let word = if agrees { "ok" } else { "differs" };
+        writeln!(out, "{word:<8}{} → {}", self.name, self.outcome)?;
+        for [at, is, says] in &self.differences {
+            let says = match says.as_str() {
+                "" => String::new(),
+                says => format!(", the contract says {says}"),
+            };
+            if self.instead.is_none() || at == "status" {
+                writeln!(out, "          {at}: {is}{says}")?;
+            }
+        }
+        match self.instead {
+            Some(instead) => writeln!(out, "          it is answered as `{instead}`"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -59,9 +59,9 @@ pub(super) fn request(case: &Case, with: &Ingredients<'_>) -> Result<(Request, S
     draft.body(case.form, with.route);
     let paths: Vec<&PathPattern> = with.route.paths().collect();
     let pattern = paths.get(case.path).ok_or("there is no such path")?;
-    let method = case.method.unwrap_or(with.route.method);
+    let method = case.method.unwrap_or(with.route.method.name());
     let mut request = Request {
-        method: method.name().to_owned(),
+        method: method.to_owned(),
         path: draft.path(pattern),
         headers: draft.headers,
         body: draft.body,
@@ -123,12 +123,9 @@ impl Draft {
             Sent::Token(token) => session.token(*token, place)?,
             Sent::Json(value) => value.to_string(),
         };
-        match (place, sent) {
-            (Source::Body(keys), Sent::Json(value)) => {
-                nest(&mut self.fields, keys, value.clone());
-                return Ok(());
-            }
-            _ => {}
+        if let (Source::Body(keys), Sent::Json(value)) = (place, sent) {
+            nest(&mut self.fields, keys, value.clone());
+            return Ok(());
         }
         match place {
             Source::Body(keys) => nest(&mut self.fields, keys, text.into()),
@@ -188,8 +185,8 @@ impl Draft {
     fn body(&mut self, form: Form, route: &Route) {
         let takes_body = route.inputs.iter().any(|plan| in_body(plan).is_some());
         let (content_type, body) = match form {
-            Form::Json | Form::ForeignJson if !takes_body => ("", Vec::new()),
-            Form::Json | Form::ForeignJson => ("application/json", self.json().into_bytes()),
+            Form::Json | Form::ScriptElsewhere if !takes_body => ("", Vec::new()),
+            Form::Json | Form::ScriptElsewhere => ("application/json", self.json().into_bytes()),
             Form::Malformed => ("application/json", b"{\"".to_vec()),
             Form::PlainText => ("text/plain", b"text".to_vec()),
             Form::Huge => {
@@ -197,14 +194,14 @@ impl Draft {
                 self.fields.insert("padding".into(), padding.into());
                 ("application/json", self.json().into_bytes())
             }
-            Form::ForeignForm => ("application/x-www-form-urlencoded", b"a=b".to_vec()),
+            Form::PageElsewhere => ("application/x-www-form-urlencoded", b"a=b".to_vec()),
         };
         if !content_type.is_empty() {
             self.headers
                 .push(("content-type".into(), content_type.into()));
             self.body = Some(body);
         }
-        if matches!(form, Form::ForeignForm | Form::ForeignJson) {
+        if matches!(form, Form::PageElsewhere | Form::ScriptElsewhere) {
             self.headers.push(("origin".into(), ANOTHER_SITE.into()));
         }
     }

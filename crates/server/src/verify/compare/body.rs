@@ -70,8 +70,8 @@ impl Comparison<'_> {
         self.differs(at, is, names(places));
     }
 
-    /// A member's name with what is known in its holes.
-    fn filled(&self, name: &Pattern) -> Pattern {
+    /// A pattern with what is known in its holes.
+    pub(super) fn filled(&self, name: &Pattern) -> Pattern {
         use daemun_contract::PatternPart as Part;
         let known = |slot: &Slot| {
             let mut slots = self.known.slots.iter();

@@ -162,12 +162,10 @@ impl Comparison<'_> {
         let is = line.max_age();
         let shown = is.map_or_else(|| "not set".to_owned(), |age| age.to_string());
         match (is, says.map(|span| span.as_secs())) {
-            (None, None) => match line.attribute("expires") {
-                Some(_) => {
-                    self.differs(&at, "Expires is set", "it ends with the browser's session")
-                }
-                None => {}
-            },
+            (None, None) if line.attribute("expires").is_some() => {
+                self.differs(&at, "Expires is set", "it ends with the browser's session");
+            }
+            (None, None) => {}
             (Some(_), None) => self.differs(&at, shown, "it ends with the browser's session"),
             (is, Some(says)) => {
                 let fits = is

@@ -184,7 +184,8 @@ impl Comparison<'_> {
     /// Text that must fit a pattern, and what stands in its holes.
     fn text(&mut self, at: &str, text: &str, pattern: &Pattern) {
         let Some(captures) = pattern.captures(text) else {
-            return self.differs(at, quoted(text), quoted(&pattern.to_string()));
+            let says = self.filled(pattern).to_string();
+            return self.differs(at, quoted(text), quoted(&says));
         };
         for (slot, value) in captures {
             if value.is_empty() && holes::may_be_null(slot) {
@@ -265,7 +266,7 @@ fn media_type(text: &str) -> String {
     let essence = parts.next().unwrap_or_default();
     let is_json = essence.ends_with("json");
     let mut kept: Vec<String> = parts
-        .filter(|part| !part.is_empty() && !(is_json && part.starts_with("charset=")))
+        .filter(|part| !(part.is_empty() || is_json && part.replace('"', "") == "charset=utf-8"))
         .collect();
     kept.sort();
     kept.insert(0, essence);

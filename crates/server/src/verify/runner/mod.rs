@@ -57,6 +57,8 @@ pub(super) struct Runner<'a> {
     pub(super) made: Vec<String>,
     /// How many wrong passwords were sent for the test account.
     pub(super) wrong_passwords: u32,
+    /// What could not be had, and why: it is not asked for again.
+    pub(super) given_up: Vec<(&'static str, String)>,
     /// The subject that a trusted caller names.
     pub(super) subject: String,
 }
@@ -156,9 +158,14 @@ impl<'a> Runner<'a> {
                 .differences
                 .is_empty()
         };
-        let mut all = of_route.chain(guard);
-        all.find(|(_, answer)| fits(answer))
+        let fitting: Vec<Outcome> = of_route
+            .chain(guard)
+            .filter(|(_, answer)| fits(answer))
             .map(|(outcome, _)| outcome)
+            .collect();
+        let limits = |outcome: &&Outcome| matches!(outcome, Outcome::Throttled | Outcome::Busy);
+        let first = fitting.iter().find(limits).or(fitting.first());
+        first.copied()
     }
 
     /// Makes what the case needs, sends it, and takes in what came of it.
@@ -289,6 +296,19 @@ impl<'a> Runner<'a> {
         let wanted = answer(self.contract, case).map(|answer| answer.status);
         done.seen.differences.is_empty()
             || (wanted == Some(done.reply.status) && self.looks_like(case, done).is_none())
+    }
+
+    /// Fails as it failed before.
+    fn not_again(&self, what: &str) -> Step<()> {
+        let failed = self.given_up.iter().find(|(known, _)| *known == what);
+        failed.map_or(Ok(()), |(_, why)| Err(Stop::NotProvoked(why.clone())))
+    }
+
+    fn remember<T>(&mut self, what: &'static str, step: Step<T>) -> Step<T> {
+        if let Err(Stop::NotProvoked(why)) = &step {
+            self.given_up.push((what, why.clone()));
+        }
+        step
     }
 
     fn route_for(&self, operation: Operation) -> Option<(usize, &'a Route)> {

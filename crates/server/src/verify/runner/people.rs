@@ -103,6 +103,12 @@ impl Runner<'_> {
     }
 
     pub(super) async fn sign_somebody_up(&mut self) -> Step<Person> {
+        self.not_again("sign-up")?;
+        let signed_up = self.sign_up_anew().await;
+        self.remember("sign-up", signed_up)
+    }
+
+    async fn sign_up_anew(&mut self) -> Step<Person> {
         let route = self
             .route_for(Operation::SignUp)
             .filter(|_| self.means.sign_up);
@@ -127,8 +133,10 @@ impl Runner<'_> {
             Some(newcomer) => newcomer.address.clone(),
             None => self.sign_somebody_up().await?.address,
         };
+        self.not_again("code")?;
         let policy = &self.contract.policy.codes;
-        let code = self.codes.sent_to(&newcomer, &self.wire, policy).await?;
+        let code = self.codes.sent_to(&newcomer, &self.wire, policy).await;
+        let code = self.remember("code", code.map_err(Stop::NotProvoked))?;
         self.secrets.keep(&code, "code");
         Ok(code)
     }

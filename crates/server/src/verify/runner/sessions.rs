@@ -36,8 +36,16 @@ impl Runner<'_> {
         }
     }
 
-    /// A session of the test account's, by the route that gives most.
+    /// A session of the test account's. Where none could be had once, none is asked for again: its
+    /// password may be wrong.
     pub(super) async fn open(&mut self) -> Step<Session> {
+        self.not_again("session")?;
+        let opened = self.open_anew().await;
+        self.remember("session", opened)
+    }
+
+    /// By the route that gives most.
+    async fn open_anew(&mut self) -> Step<Session> {
         let routes = self.contract.routes.iter().enumerate();
         let opening: Vec<(usize, &Route)> = routes
             .filter(|(_, route)| routes::opens(route.operation))
@@ -78,7 +86,13 @@ impl Runner<'_> {
         Ok(session)
     }
 
-    pub(super) async fn open_and_end(&mut self) -> Step<Session> {
+    async fn open_and_end(&mut self) -> Step<Session> {
+        self.not_again("end")?;
+        let ended = self.end_anew().await;
+        self.remember("end", ended)
+    }
+
+    async fn end_anew(&mut self) -> Step<Session> {
         let session = self.open().await?;
         let ending = routes::ending(self.contract);
         let ending = ending.and_then(|at| Some((at, self.contract.routes.get(at)?)));

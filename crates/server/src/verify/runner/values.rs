@@ -136,10 +136,10 @@ impl Runner<'_> {
                         account.nickname = Some(value);
                     }
                 }
-                Slot::AccountId | Slot::AccountIdText | Slot::AccountEmail | Slot::AccountPhone => {
-                    if !self.learnt.iter().any(|(known, _)| known == slot) {
-                        self.learnt.push((*slot, value));
-                    }
+                Slot::AccountId | Slot::AccountIdText | Slot::AccountEmail | Slot::AccountPhone
+                    if !self.learnt.iter().any(|(known, _)| known == slot) =>
+                {
+                    self.learnt.push((*slot, value));
                 }
                 _ => {}
             }
