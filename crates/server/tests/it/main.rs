@@ -20,4 +20,5 @@ mod life;
 mod python;
 mod revocation;
 mod service_keys;
+mod verify;
 mod wire;
