@@ -287,14 +287,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Does a little housekeeping.
+    /// Does a little housekeeping, and erases a little of what is due. Returns how many rows; call
+    /// again soon while that is not 0.
     ///
     /// # Errors
     /// Where the store fails.
     pub async fn purge(&self, retention: &crate::ports::Retention) -> Result<u64, StoreError> {
         let now = self.clock.now();
         self.revocations.forget_expired(now);
-        self.upkeep.purge(now, retention).await
+        let erased = self.upkeep.erase_due(now).await?;
+        if erased > 0 {
+            self.cache.clear();
+        }
+        Ok(erased + self.upkeep.purge(now, retention).await?)
     }
 
     /// Whether the store answers.

@@ -484,8 +484,8 @@ pub trait Upkeep: Send + Sync {
     async fn audit(&self, about: AuditSubject, limit: u32) -> Stored<Vec<AuditEvent>>;
 
     /// Deletes a little of what is over: dead sessions, codes, sent messages, old audit entries,
-    /// forgotten revocations, accounts never verified; and erases what is due. Returns how many
-    /// rows; call again soon while that is not 0.
+    /// forgotten revocations, accounts never verified. Returns how many rows; call again soon
+    /// while that is not 0.
     async fn purge(&self, now: Timestamp, keep: &Retention) -> Stored<u64>;
 
     /// Erases a little of what is personal about accounts whose time has come: addresses, names,

@@ -96,7 +96,7 @@ impl Tending {
         self.since_look += operations;
         if self.to_empty && !self.copying.load(Ordering::Acquire) {
             // Tried again after the next transaction where somebody reads from it just now.
-            self.to_empty = !self.empty(connection).unwrap_or(false);
+            self.to_empty = !self.empty_in_a_moment(connection).unwrap_or(false);
         }
         let finishing = self.begun && !self.copying.load(Ordering::Acquire);
         if self.since_look < LOOK_EVERY && !finishing {
@@ -113,10 +113,17 @@ impl Tending {
         self.to_empty = true;
     }
 
-    pub(crate) fn stop(self) {
+    /// Ends the checkpointer. What was erased must not stay in a log that others keep open: for
+    /// their sake it is emptied now, and readers are waited for.
+    pub(crate) fn stop(self, connection: Option<&Connection>) {
         drop(self.wake);
         if self.thread.join().is_err() {
             tracing::error!("the checkpointer thread had died");
+        }
+        if let Some(connection) = connection.filter(|_| self.to_empty)
+            && !empty(connection).unwrap_or(false)
+        {
+            tracing::warn!("the log still holds what was erased, until it begins anew");
         }
     }
 
@@ -152,12 +159,9 @@ impl Tending {
         restarted
     }
 
-    /// Copies all of the log and cuts it off, where nobody reads from it.
-    fn empty(&self, connection: &Connection) -> rusqlite::Result<bool> {
+    fn empty_in_a_moment(&self, connection: &Connection) -> rusqlite::Result<bool> {
         connection.busy_timeout(MOMENT)?;
-        let emptied = connection
-            .prepare_cached("PRAGMA wal_checkpoint(TRUNCATE)")?
-            .query_row((), |row| row.get::<_, i64>(0).map(|busy| busy == 0));
+        let emptied = empty(connection);
         connection.busy_timeout(self.busy_timeout)?;
         emptied
     }
@@ -248,6 +252,13 @@ fn look(connection: &Connection) -> rusqlite::Result<Log> {
 /// Copies what can be copied without waiting for anybody.
 fn copy(connection: &Connection) -> rusqlite::Result<Log> {
     checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+}
+
+/// Copies all of the log and cuts it off; false where somebody goes on reading from it.
+fn empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("PRAGMA wal_checkpoint(TRUNCATE)")?
+        .query_row((), |row| row.get::<_, i64>(0).map(|busy| busy == 0))
 }
 
 fn checkpoint(connection: &Connection, pragma: &str) -> rusqlite::Result<Log> {

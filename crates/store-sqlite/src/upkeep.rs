@@ -46,7 +46,6 @@ impl Upkeep for SqliteStore {
                 })
                 .await?;
         }
-        purged += self.erase_some(now).await?;
         // Each an operation of its own, so that others get between them.
         for (sql, before) in sweeps(now, &keep) {
             purged += self
@@ -59,8 +58,8 @@ impl Upkeep for SqliteStore {
     }
 
     async fn erase_due(&self, now: Timestamp) -> Stored<u64> {
-        let erased = self.erase_some(now).await?;
-        Ok(u64::try_from(erased).unwrap_or(u64::MAX))
+        let step = self.write(Guard::Savepoint, move |tx| erase::step(tx, now));
+        Ok(u64::try_from(step.await?).unwrap_or(u64::MAX))
     }
 
     async fn ping(&self) -> Stored<()> {
@@ -73,11 +72,6 @@ impl Upkeep for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn erase_some(&self, now: Timestamp) -> Stored<usize> {
-        self.write(Guard::Savepoint, move |tx| erase::step(tx, now))
-            .await
-    }
-
     /// The next few dead sessions: found by walking the table on a reader, some way at each call,
     /// so that nothing need be indexed that rotation rewrites.
     async fn dead_sessions(&self, now: Timestamp, keep: Duration) -> Stored<Vec<i64>> {

@@ -322,7 +322,7 @@ impl Desk {
     /// Closes the connections, the writing one last: it copies the log into the database and
     /// deletes it, unless another process has the file open.
     fn close(self) {
-        self.tending.stop();
+        self.tending.stop(self.connection.as_ref());
         if let Some(connection) = self.connection
             && let Err((_, error)) = connection.close()
         {

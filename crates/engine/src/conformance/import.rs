@@ -362,3 +362,23 @@ pub async fn s81_dead_wins_over_listed(store: AnyStore) {
     let elsewhere = store.foreign_token("another", token);
     assert_eq!(elsewhere.await.unwrap(), None);
 }
+
+/// Who was erased here stays so, however its source tells of it.
+pub async fn who_was_erased_is_not_brought_back_by_an_import(store: AnyStore) {
+    assert_eq!(import(&store, someone()).await, Imported::Created);
+    let change = status_change(ID, withdrawn(now(), Some(now())), now());
+    store.set_status(change).await.unwrap().unwrap();
+    while store.erase_due(now()).await.unwrap() > 0 {}
+    let tombstone = account(&store, ID).await;
+    assert!(tombstone.is_erased());
+    let changed = ImportedAccount {
+        row_digest: [2; 32],
+        password_digest: [2; 32],
+        ..someone()
+    };
+    for again in [someone(), changed] {
+        assert_eq!(preview(&store, again.clone()).await, Imported::Withdrawn);
+        assert_eq!(import(&store, again).await, Imported::Withdrawn);
+    }
+    assert_eq!(account(&store, ID).await, tombstone);
+}

@@ -156,6 +156,7 @@ macro_rules! conformance_tests {
                 s33_a_suspension_at_the_source_ends_sessions_here
                 s33_what_was_decided_here_stands
                 s33_who_left_does_not_come_back
+                who_was_erased_is_not_brought_back_by_an_import
                 imported_accounts_are_not_swept_away
                 s81_dead_wins_over_listed
             }

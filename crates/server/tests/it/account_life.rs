@@ -265,6 +265,34 @@ async fn what_was_erased_is_in_no_file() {
 }
 
 #[tokio::test]
+async fn the_server_erases_what_is_due_by_itself() {
+    let daemun = Daemun::start().await;
+    account(&daemun, EMAIL, "mail");
+    let withdraw = ["account", "withdraw", EMAIL, "--grace", "1s", "--json"];
+    let left = daemun.run(&withdraw).expect(0).json();
+    assert_eq!(
+        (&left["erased"], &left["email"]),
+        (&json!(false), &json!(EMAIL))
+    );
+    // It looks when it starts, and every minute.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let daemun = daemun.killed().go().await;
+    let begun = Instant::now();
+    let erased = || {
+        daemun
+            .run(&["account", "show", "1", "--json"])
+            .expect(0)
+            .json()
+    };
+    while erased()["erased"] != true {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is not");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(erased()["email"], Value::Null);
+    daemun.run(&["account", "show", EMAIL]).expect(3);
+}
+
+#[tokio::test]
 async fn roles_are_given_and_taken_and_audited() {
     let daemun = Daemun::start().await;
     account(&daemun, EMAIL, "mail");

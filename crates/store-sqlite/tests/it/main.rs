@@ -8,6 +8,7 @@
 )]
 
 mod durability;
+mod erasing;
 mod file;
 mod log;
 mod world;
