@@ -386,6 +386,42 @@ async fn what_stands_against_a_change_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn what_is_shown_is_what_the_document_says() {
+    let daemun = Daemun::start().await;
+    account(&daemun, EMAIL, "mail");
+    let api = Api::of(&daemun);
+    native(&daemun, EMAIL).await;
+    let document = daemun.get("/docs/admin/openapi.json").await.json();
+    let names = |value: &Value| -> Vec<String> {
+        let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names
+    };
+    let documented = |schema: &str| {
+        let schema = &document["components"]["schemas"][schema];
+        let mut required: Vec<&str> = schema["required"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|n| n.as_str().unwrap())
+            .collect();
+        required.sort_unstable();
+        assert_eq!(
+            names(&schema["properties"]),
+            required,
+            "all are always there"
+        );
+        names(&schema["properties"])
+    };
+    let shown = api.get(&daemun, "accounts/1").await.expect(200).json();
+    assert_eq!(names(&shown), documented("Account"));
+    let sessions = api.get(&daemun, "accounts/1/sessions").await.json();
+    assert_eq!(names(&sessions["sessions"][0]), documented("Session"));
+    let events = api.get(&daemun, "audit?account=1").await.json();
+    assert_eq!(names(&events["events"][0]), documented("Event"));
+}
+
+#[tokio::test]
 async fn the_document_is_served_and_no_contract_takes_its_place() {
     let daemun = Daemun::start().await;
     let document = daemun
