@@ -20,7 +20,8 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  refused or failed: faults in a configuration or a contract, a weak password
+  1  refused or failed: faults in a configuration or a contract, a server that does not keep one,
+     a weak password
   2  the command line is wrong
   3  there is no such account, session, key or contract
   4  conflict: taken by another account, or by another server
@@ -184,9 +185,10 @@ pub(crate) struct Verify {
 }
 
 const VERIFY_NOTES: &str = "\
-It is gentle, and yet no reader: it logs the test account in some twenty times, sends a wrong
-password or two for it at each login route, and ends the sessions it made. Where the contract can
-log out everywhere, the account's other sessions end as well: give it an account of its own.
+It is gentle, and yet no mere reader: it logs the test account in a dozen times or two, sends one
+wrong password for it at each route that checks one, and ends the sessions it opened. Where the
+contract can log out everywhere, the account's other sessions end as well: give it an account of
+its own.
 
 Exit codes: 0 all agree, 1 something differs, 5 the server cannot be reached.";
 

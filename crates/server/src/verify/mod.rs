@@ -84,6 +84,7 @@ pub(crate) async fn verify(contract: &Contract, options: Options) -> Outcome<Rep
         let verdict = Box::pin(runner.run(case)).await?;
         tell(&mut report, &runner, (*at, case), verdict);
     }
+    runner.finish().await;
     for skipped in skipped.iter().filter(|skipped| only.wants_skipped(skipped)) {
         report.not_provoked(contract, skipped);
     }

@@ -379,3 +379,6 @@ fn with_session(case: Case) -> Case {
     let hold = case.hold.max(least);
     case.hold(hold)
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,24 +174,8 @@ impl<'a> Runner<'a> {
         let user_agent = OTHERS.last().copied();
         let user_agent = user_agent.filter(|_| case.hold == Hold::Replaced);
         let done = self.perform(case, &session, user_agent).await?;
-        self.after(case, &done);
+        self.tidy_up(case, session, &done).await;
         Ok(done)
-    }
-
-    /// What a case that went through has changed.
-    fn after(&mut self, case: &Case, done: &Done) {
-        let Some(route) = self.contract.routes.get(case.route) else {
-            return;
-        };
-        if case.outcome == Outcome::Ok && routes::opens(route.operation) {
-            let session = self.opened(&done.seen);
-            if session.has_access() || session.has_refresh() {
-                self.shared = Some(session);
-            }
-        }
-        if case.hold == Hold::Last {
-            self.shared = None;
-        }
     }
 
     /// Sends a case and compares its answer. What it gives is kept out of what is shown.

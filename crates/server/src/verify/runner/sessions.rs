@@ -3,7 +3,7 @@
 use daemun_contract::{Json, Route};
 use daemun_engine::vocabulary::{Input, Operation, Outcome, Slot};
 
-use super::{OTHERS, Runner, Step, Stop};
+use super::{Done, OTHERS, Runner, Step, Stop};
 use crate::verify::{
     case::{Case, Hold},
     compare::Seen,
@@ -128,6 +128,43 @@ impl Runner<'_> {
         self.perform(&refresh, &session, OTHERS.first().copied())
             .await?;
         Ok(session)
+    }
+
+    /// Takes over what a case has opened, and ends what nobody needs any more.
+    pub(super) async fn tidy_up(&mut self, case: &Case, mut session: Session, done: &Done) {
+        let opens = self.contract.routes.get(case.route);
+        let opens = opens.is_some_and(|route| routes::opens(route.operation));
+        match case.hold {
+            Hold::Fresh | Hold::Replaced => {
+                session.take(&done.seen, self.contract.policy.tokens.sliding);
+                self.end_quietly(&session).await;
+            }
+            Hold::Last => self.shared = None,
+            Hold::Nothing if opens && case.outcome == Outcome::Ok => {
+                let opened = self.opened(&done.seen);
+                if (opened.has_access() || opened.has_refresh())
+                    && let Some(before) = self.shared.replace(opened)
+                {
+                    self.end_quietly(&before).await;
+                }
+            }
+            Hold::Nothing | Hold::Shared | Hold::Ended => {}
+        }
+    }
+
+    /// Ends the session that cases have shared.
+    pub(in crate::verify) async fn finish(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            self.end_quietly(&shared).await;
+        }
+    }
+
+    /// Ends a session, where one can be ended by itself; whether it worked is another case's matter.
+    async fn end_quietly(&mut self, session: &Session) {
+        if let Some((at, route)) = self.route_for(Operation::LogOut) {
+            let case = operations::good(at, route);
+            let _ = Box::pin(self.perform(&case, session, None)).await;
+        }
     }
 
     /// What an opening answer gave.

@@ -1,6 +1,7 @@
 //! Every contract that comes with daemun, against daemun: a difference is a fault of one of them.
 
 use super::*;
+use crate::harness::Start;
 
 /// Every contract there is, by name.
 fn names() -> Vec<&'static str> {
@@ -42,6 +43,19 @@ async fn daemun_keeps_the_native_contract_in_its_other_language() {
     let daemun = Daemun::start().await;
     let ran = verify("native", &daemun.url(""), &["--sign-up", "--locale", "ko"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+#[tokio::test]
+async fn daemun_keeps_a_contract_of_a_teams_own_in_both_its_languages() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/sixth/ours.toml"
+    );
+    let daemun = Start::development().contract(file.as_ref()).go().await;
+    for locale in ["ko", "en"] {
+        let ran = verify(file, &daemun.url(""), &["--sign-up", "--locale", locale]);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    }
 }
 
 #[tokio::test]

@@ -119,6 +119,17 @@ async fn codes_come_from_a_command_of_the_teams_where_there_is_one() {
 }
 
 #[tokio::test]
+async fn no_session_is_left_behind() {
+    let daemun = Daemun::start().await;
+    account(&daemun, ["--phone", PHONE]);
+    verify_as(PHONE, "phone-pair", &daemun.url("")).expect(0);
+    let live = ["session", "list", "--account", PHONE, "--json"];
+    assert_eq!(daemun.run(&live).expect(0).json(), json!([]));
+    let all = daemun.run(&["session", "list", "--json"]).expect(0).json();
+    assert!(all.as_array().unwrap().len() > 5, "{all}");
+}
+
+#[tokio::test]
 async fn it_makes_accounts_after_the_pattern_and_says_which() {
     let daemun = Daemun::start().await;
     let more = ["--sign-up=qa+{}@example.com", "--only", "sign_up"];
@@ -213,7 +224,7 @@ async fn trusted_callers_show_their_key_and_others_are_turned_away() {
 fn the_help_says_what_it_does_to_a_server() {
     let ran = run(&["contract", "verify", "--help"], &[], "").expect(0);
     assert!(
-        ran.stdout.contains("ends the sessions it made"),
+        ran.stdout.contains("ends the sessions it opened"),
         "{BINARY}: {ran:?}"
     );
 }
