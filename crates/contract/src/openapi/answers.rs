@@ -7,6 +7,7 @@ use crate::{
     answer::{Answer, Body},
     contract::{Contract, GuardMode, Route},
     openapi::{join::join, schema, set},
+    read::collect,
 };
 
 /// An answer, and what it is the answer to.
@@ -25,7 +26,7 @@ pub(crate) fn of(contract: &Contract, route: &Route) -> Value {
     responses.sort_by(|(one, _), (other, _)| one.cmp(other));
     responses
         .into_iter()
-        .map(|(key, answers)| (key, response(contract, &answers)))
+        .map(|(key, answers)| (key, response(contract, route, &answers)))
         .collect::<Map<_, _>>()
         .into()
 }
@@ -48,6 +49,12 @@ fn answers<'c>(contract: &'c Contract, route: &'c Route) -> Vec<Named<'c>> {
             let of = input.map_or(String::new(), |input| format!("_{}", input.name()));
             (format!("{}{of}", outcome.name()), answer)
         });
+    let by_reason = route
+        .answers_by_reason()
+        .map(|(outcome, input, reason, answer)| {
+            let of = input.map_or(String::new(), |input| format!("_{}", input.name()));
+            (format!("{}{of}_{reason}", outcome.name()), answer)
+        });
     let guard = contract.guard.as_ref();
     let guard = guard.filter(|_| route.guard != GuardMode::Off);
     let can = |outcome: Outcome| {
@@ -59,26 +66,69 @@ fn answers<'c>(contract: &'c Contract, route: &'c Route) -> Vec<Named<'c>> {
         .flat_map(|guard| guard.answers())
         .filter(|(outcome, _)| can(*outcome))
         .map(|(outcome, answer)| (format!("guard_{}", outcome.name()), answer));
-    own.chain(of_guard).collect()
+    own.chain(by_reason).chain(of_guard).collect()
 }
 
-fn response(contract: &Contract, answers: &[Named<'_>]) -> Value {
+fn response(contract: &Contract, route: &Route, answers: &[Named<'_>]) -> Value {
     let mut response = json!({ "description": description(answers) });
     let headers = headers(contract, answers);
     if !headers.is_empty() {
         set(&mut response, "headers", headers.into());
     }
+    let faults = joined_faults(contract, route);
     let mut content: Map<String, Value> = Map::new();
     for (name, answer) in answers {
         if let Some(content_type) = &answer.content_type {
             let media = content.entry(&**content_type).or_insert_with(|| json!({}));
-            add_body(contract, name, answer, media);
+            let is_joined = faults
+                .iter()
+                .any(|(_, fault)| std::ptr::eq(*fault, *answer));
+            let schema = if is_joined {
+                Some(joined(contract, &faults))
+            } else {
+                schema::body(contract, answer)
+            };
+            add_body(contract, name, answer, media, schema);
         }
     }
     if !content.is_empty() {
         set(&mut response, "content", content.into());
     }
     response
+}
+
+/// Where a route tells of all faults at once: each of them, and the name of its input.
+fn joined_faults<'r>(contract: &Contract, route: &'r Route) -> Vec<(&'r str, &'r Answer)> {
+    if !route.collect {
+        return Vec::new();
+    }
+    let faults = collect::answers(route, contract.policy.conceal).into_iter();
+    let named = faults.flat_map(|(_, input, answer)| {
+        let plans = route.inputs.iter().filter(move |plan| plan.input == input);
+        let sources = plans.flat_map(|plan| &plan.sources);
+        sources.map(move |source| (source.wire_name(), answer))
+    });
+    named.collect()
+}
+
+/// The schema of any of the faults together.
+fn joined(contract: &Contract, faults: &[(&str, &Answer)]) -> Value {
+    let mut properties: Map<String, Value> = Map::new();
+    for (input, answer) in faults {
+        for (name, schema) in schema::members(contract, answer) {
+            let name = name.literal().unwrap_or(input);
+            match properties.get_mut(name) {
+                Some(known) => join(known, schema),
+                None => {
+                    properties.insert(name.to_owned(), schema);
+                }
+            }
+        }
+    }
+    json!({
+        "type": "object", "properties": properties, "minProperties": 1,
+        "additionalProperties": false,
+    })
 }
 
 /// `401: expired, revoked`; several statuses where they share a key.
@@ -118,8 +168,8 @@ fn headers(contract: &Contract, answers: &[Named<'_>]) -> Map<String, Value> {
         headers.push((name.to_owned(), 1, header));
     };
     for (_, answer) in answers {
-        for (name, template) in &answer.headers {
-            add(name, None, schema::of_text(contract, template));
+        for (name, value) in schema::headers(contract, answer) {
+            add(name, None, value);
         }
         if !answer.cookies.is_empty() {
             let cookies: Vec<&str> = answer.cookies.iter().map(|c| &*c.cookie.name).collect();
@@ -140,17 +190,20 @@ fn headers(contract: &Contract, answers: &[Named<'_>]) -> Map<String, Value> {
 }
 
 /// Adds an answer's schema and example to a media type.
-fn add_body(contract: &Contract, name: &str, answer: &Answer, media: &mut Value) {
-    let (schema, example) = match &answer.body {
+fn add_body(
+    contract: &Contract,
+    name: &str,
+    answer: &Answer,
+    media: &mut Value,
+    schema: Option<Value>,
+) {
+    let example = match &answer.body {
         Body::Empty => return,
-        Body::Json(template) => (
-            schema::of(contract, template),
-            schema::example(contract, template),
-        ),
-        Body::Text(template) => (
-            schema::of_text(contract, template),
-            schema::example_text(template),
-        ),
+        Body::Json(template) => schema::example(contract, template),
+        Body::Text(template) => schema::example_text(contract, template),
+    };
+    let Some(schema) = schema else {
+        return;
     };
     if let Value::Object(media) = media {
         let examples = media.entry("examples").or_insert_with(|| json!({}));

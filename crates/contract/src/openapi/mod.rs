@@ -1,6 +1,7 @@
 //! The contract as an OpenAPI 3.1 document: paths, what they take, every answer with an example.
 
 mod answers;
+mod field;
 mod join;
 mod request;
 mod schema;

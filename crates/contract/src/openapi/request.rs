@@ -6,6 +6,7 @@
 
 use daemun_engine::{
     password,
+    profile::ProfileField,
     vocabulary::{Input, Operation},
 };
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     contract::{Contract, Route},
     input::{InputPlan, Source},
-    openapi::set,
+    openapi::{field, set},
     path::PathPattern,
 };
 
@@ -168,6 +169,9 @@ impl Object {
 
 /// An input as JSON: what may be absent may be null, and what says yes or no may be a boolean.
 fn in_json(contract: &Contract, route: &Route, plan: &InputPlan) -> Value {
+    if let Some(field) = declared(contract, plan) {
+        return field::taken(field);
+    }
     let mut schema = text(contract, route, plan);
     let mut types = vec!["string"];
     if plan.input == Input::Keep {
@@ -184,6 +188,9 @@ fn in_json(contract: &Contract, route: &Route, plan: &InputPlan) -> Value {
 
 /// An input as text.
 fn text(contract: &Contract, route: &Route, plan: &InputPlan) -> Value {
+    if let Some(field) = declared(contract, plan) {
+        return field::taken_in_form(field);
+    }
     let mut schema = json!({ "type": "string" });
     if let Some(description) = description(contract, plan.input) {
         set(&mut schema, "description", description.into());
@@ -200,6 +207,13 @@ fn text(contract: &Contract, route: &Route, plan: &InputPlan) -> Value {
 
 /// Adds what makes an input more than any text: that it is not blank, how long it is.
 fn limited(mut schema: Value, contract: &Contract, route: &Route, plan: &InputPlan) -> Value {
+    if plan.input == Input::Nickname {
+        set(
+            &mut schema,
+            "maxLength",
+            contract.policy.nickname_max.into(),
+        );
+    }
     match (plan.input, route.operation) {
         (Input::Password, Operation::SignUp) => {
             let shortest = contract.policy.password_min;
@@ -210,7 +224,17 @@ fn limited(mut schema: Value, contract: &Contract, route: &Route, plan: &InputPl
         (Input::Password, _) => set(&mut schema, "minLength", 1.into()),
         (_, _) => set(&mut schema, "pattern", r"\S".into()),
     }
+    if plan.input == Input::Token && !plan.optional && !contract.absent.is_empty() {
+        set(&mut schema, "not", json!({ "enum": contract.absent }));
+    }
     schema
+}
+
+fn declared<'c>(contract: &'c Contract, plan: &InputPlan) -> Option<&'c ProfileField> {
+    match plan.input {
+        Input::Profile(nth) => field::declared(contract, nth),
+        _ => None,
+    }
 }
 
 fn description(contract: &Contract, input: Input) -> Option<String> {
@@ -236,6 +260,7 @@ fn description(contract: &Contract, input: Input) -> Option<String> {
         | Input::SessionId
         | Input::AccessToken
         | Input::Subject
-        | Input::SubjectType => None,
+        | Input::SubjectType
+        | Input::Profile(_) => None,
     }
 }

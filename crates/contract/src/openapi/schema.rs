@@ -1,137 +1,190 @@
-//! Schemas and examples of bodies and headers, from their templates.
-//!
-//! A template is rendered with a mark in the place of each slot; in the JSON that comes out, a
-//! string that is one mark alone stands for a typed value, everything else for itself. Words that
-//! differ from language to language stand for any text.
+//! Schemas and examples of bodies and headers, from what answers look like with their values taken
+//! out. Words stand for themselves; those that differ from language to language stand for any text.
 
-use std::borrow::Cow;
-
-use daemun_engine::vocabulary::Slot;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
+    answer::Answer,
     contract::Contract,
+    expect::{ExpectedBody, Pattern, PatternPart, Shape},
+    explain::SlotNames,
     openapi::{
         join::join,
         slot::{self, Plausible},
     },
-    template::{Template, Value, Values},
+    template::{Template, json::Json},
 };
 
-/// Of the private use area: no contract has it in its words.
-const MARK: char = '\u{f8f0}';
+/// The schema of an answer's body; absent where it has none.
+pub(crate) fn body(contract: &Contract, answer: &Answer) -> Option<Value> {
+    let bodies: Vec<ExpectedBody> = (0..contract.locales.len())
+        .map(|locale| answer.expectation(locale).body)
+        .collect();
+    let shapes: Vec<&Shape> = bodies.iter().filter_map(json_of).collect();
+    if !shapes.is_empty() {
+        return Some(schema(contract, &shapes));
+    }
+    let patterns: Vec<&Pattern> = bodies.iter().filter_map(text_of).collect();
+    (!patterns.is_empty()).then(|| text(contract, &patterns))
+}
 
-struct Marks;
+/// The members of an answer's body, which is an object: what they are called, and their schemas.
+pub(crate) fn members(contract: &Contract, answer: &Answer) -> Vec<(Pattern, Value)> {
+    let said = (0..contract.locales.len()).map(|locale| answer.expectation(locale).body);
+    let bodies: Vec<ExpectedBody> = said.collect();
+    let shapes: Vec<&Shape> = bodies.iter().filter_map(json_of).collect();
+    let Some(Shape::Object(members)) = shapes.first() else {
+        return Vec::new();
+    };
+    let of_member = |nth| schema(contract, &all(&shapes, |shape| member_in(shape, nth)));
+    let named = members.iter().enumerate();
+    named
+        .map(|(nth, (name, _))| (name.clone(), of_member(nth)))
+        .collect()
+}
 
-impl Values for Marks {
-    fn value(&self, slot: Slot) -> Value<'_> {
-        Value::Str(Cow::Owned(format!("{MARK}{}{MARK}", slot.name())))
+fn json_of(body: &ExpectedBody) -> Option<&Shape> {
+    match body {
+        ExpectedBody::Json(shape) => Some(shape),
+        _ => None,
     }
 }
 
-/// The schema of a JSON body.
-pub(crate) fn of(contract: &Contract, template: &Template) -> Json {
-    let bodies = in_every_language(contract, template);
-    let read = bodies.iter().filter_map(|b| serde_json::from_str(b).ok());
-    read.reduce(across)
-        .map_or_else(|| json!({}), |body| schema(&body))
-}
-
-/// The schema of a body of plain text, or of a header.
-pub(crate) fn of_text(contract: &Contract, template: &Template) -> Json {
-    let texts = in_every_language(contract, template);
-    let said = texts.into_iter().map(Json::String);
-    said.reduce(across)
-        .map_or_else(|| json!({ "type": "string" }), |text| schema(&text))
-}
-
-fn in_every_language(contract: &Contract, template: &Template) -> Vec<String> {
-    let rendered = (0..contract.locales.len()).map(|locale| {
-        let mut body = Vec::new();
-        template.render(locale, &Marks, &mut body);
-        String::from_utf8_lossy(&body).into_owned()
-    });
-    rendered.collect()
-}
-
-/// The same body in another language: where the words differ, there is any text.
-fn across(one: Json, other: Json) -> Json {
-    match (one, other) {
-        (Json::String(one), Json::String(other)) if one != other => MARK.to_string().into(),
-        (Json::Array(one), Json::Array(other)) => {
-            let pairs = one.into_iter().zip(other);
-            pairs.map(|(one, other)| across(one, other)).collect()
-        }
-        (Json::Object(one), Json::Object(mut other)) => {
-            let members = one.into_iter().map(|(name, one)| {
-                let both = match other.remove(&name) {
-                    Some(other) => across(one, other),
-                    None => one,
-                };
-                (name, both)
-            });
-            Json::Object(members.collect())
-        }
-        (one, _) => one,
+fn text_of(body: &ExpectedBody) -> Option<&Pattern> {
+    match body {
+        ExpectedBody::Text(pattern) => Some(pattern),
+        _ => None,
     }
 }
 
-fn schema(value: &Json) -> Json {
-    match value {
-        Json::Null => json!({ "type": "null" }),
-        Json::Bool(_) | Json::Number(_) => json!({ "const": value }),
-        Json::String(text) => match marked(text) {
-            Some(slot) => slot::schema(slot),
-            None if text.contains(MARK) => json!({ "type": "string" }),
-            None => json!({ "const": text }),
-        },
-        Json::Array(items) => {
-            let joined = items.iter().map(schema).reduce(|mut known, schema| {
-                join(&mut known, schema);
-                known
-            });
+/// The schemas of an answer's headers.
+pub(crate) fn headers<'c>(contract: &Contract, answer: &'c Answer) -> Vec<(&'c str, Value)> {
+    let said = (0..contract.locales.len()).map(|locale| answer.expectation(locale).headers);
+    let said: Vec<Vec<(&str, Pattern)>> = said.collect();
+    let names = answer.headers.iter().enumerate();
+    names
+        .map(|(nth, (name, _))| {
+            let patterns = said.iter().filter_map(|headers| headers.get(nth));
+            let patterns: Vec<&Pattern> = patterns.map(|(_, pattern)| pattern).collect();
+            (&**name, text(contract, &patterns))
+        })
+        .collect()
+}
+
+/// The schema of one place of a body, that has these shapes in the contract's languages.
+fn schema(contract: &Contract, shapes: &[&Shape]) -> Value {
+    match shapes.first() {
+        None => json!({}),
+        Some(Shape::Hole(slot)) => slot::schema(contract, *slot),
+        Some(Shape::Fixed(word)) => json!({ "const": fixed(word) }),
+        Some(Shape::Text(_)) => text(contract, &all(shapes, text_in)),
+        Some(Shape::Array(items)) => {
+            let of_item = |nth| schema(contract, &all(shapes, |shape| item_in(shape, nth)));
+            let items = (0..items.len()).map(of_item);
+            let length = items.len();
             json!({
-                "type": "array", "minItems": items.len(), "maxItems": items.len(),
-                "items": joined.unwrap_or_else(|| json!({})),
+                "type": "array", "minItems": length, "maxItems": length,
+                "items": items.reduce(joined).unwrap_or_else(|| json!({})),
             })
         }
-        Json::Object(members) => object(members),
+        Some(Shape::Object(members)) => {
+            let of_member = |nth| schema(contract, &all(shapes, |shape| member_in(shape, nth)));
+            let schemas = (0..members.len()).map(of_member);
+            object(members.iter().map(|(name, _)| name).zip(schemas))
+        }
     }
 }
 
-fn object(members: &Map<String, Json>) -> Json {
-    let (named, fixed): (Vec<_>, Vec<_>) = members.iter().partition(|(key, _)| key.contains(MARK));
-    let properties: Map<String, Json> = fixed
-        .into_iter()
-        .map(|(key, value)| (key.clone(), schema(value)))
-        .collect();
+fn all<'s, T>(shapes: &[&'s Shape], pick: impl Fn(&'s Shape) -> Option<&'s T>) -> Vec<&'s T> {
+    shapes.iter().filter_map(|shape| pick(shape)).collect()
+}
+
+fn text_in(shape: &Shape) -> Option<&Pattern> {
+    match shape {
+        Shape::Text(pattern) => Some(pattern),
+        _ => None,
+    }
+}
+
+fn item_in(shape: &Shape, nth: usize) -> Option<&Shape> {
+    match shape {
+        Shape::Array(items) => items.get(nth),
+        _ => None,
+    }
+}
+
+fn member_in(shape: &Shape, nth: usize) -> Option<&Shape> {
+    match shape {
+        Shape::Object(members) => members.get(nth).map(|(_, value)| value),
+        _ => None,
+    }
+}
+
+/// The schema of a text, that is so in the contract's languages.
+fn text(contract: &Contract, patterns: &[&Pattern]) -> Value {
+    let any = || json!({ "type": "string" });
+    let Some((first, others)) = patterns.split_first() else {
+        return any();
+    };
+    if others.iter().any(|other| other != first) {
+        return any();
+    }
+    match (first.0.as_slice(), first.literal()) {
+        (_, Some(word)) => json!({ "const": word }),
+        ([PatternPart::Hole(slot)], _) => slot::schema(contract, *slot),
+        _ => any(),
+    }
+}
+
+/// An object of these members and no others, but for those that a value names.
+fn object<'s>(members: impl Iterator<Item = (&'s Pattern, Value)>) -> Value {
+    let mut properties = Map::new();
+    let mut others: Option<Value> = None;
+    for (name, schema) in members {
+        match name.literal() {
+            Some(name) => {
+                properties.insert(name.to_owned(), schema);
+            }
+            None => {
+                others = Some(match others {
+                    Some(known) => joined(known, schema),
+                    None => schema,
+                });
+            }
+        }
+    }
     let required: Vec<&String> = properties.keys().collect();
-    // A member named by a slot can have any name.
-    let others = named.into_iter().map(|(_, value)| schema(value));
-    let others = others.reduce(|mut known, schema| {
-        join(&mut known, schema);
-        known
-    });
     json!({
         "type": "object", "required": required, "properties": properties,
-        "additionalProperties": others.unwrap_or(Json::Bool(false)),
+        "additionalProperties": others.unwrap_or(Value::Bool(false)),
     })
 }
 
-fn marked(text: &str) -> Option<Slot> {
-    Slot::from_name(text.strip_prefix(MARK)?.strip_suffix(MARK)?)
+fn joined(mut known: Value, other: Value) -> Value {
+    join(&mut known, other);
+    known
+}
+
+fn fixed(word: &Json) -> Value {
+    match word {
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => Value::Number(number.clone()),
+        // Shapes have none but these.
+        Json::Null | Json::String(_) | Json::Array(_) | Json::Object(_) => Value::Null,
+    }
 }
 
 /// A JSON body with plausible values.
-pub(crate) fn example(contract: &Contract, template: &Template) -> Json {
+pub(crate) fn example(contract: &Contract, template: &Template) -> Value {
     let mut body = Vec::new();
     template.render(0, &Plausible(contract), &mut body);
-    serde_json::from_slice(&body).unwrap_or(Json::Null)
+    serde_json::from_slice(&body).unwrap_or(Value::Null)
 }
 
 /// A text body with its slots' names.
-pub(crate) fn example_text(template: &Template) -> Json {
+pub(crate) fn example_text(contract: &Contract, template: &Template) -> Value {
     let mut body = Vec::new();
-    template.render(0, &crate::explain::SlotNames, &mut body);
+    let names = SlotNames(&contract.policy.fields);
+    template.render(0, &names, &mut body);
     String::from_utf8_lossy(&body).into()
 }

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use daemun_engine::vocabulary::Slot;
+use daemun_engine::vocabulary::{REASONS, Slot};
 use serde_json::{Value as Json, json};
 
 use crate::{
     contract::Contract,
+    openapi::field,
     template::{Value, Values},
 };
 
-pub(crate) fn schema(slot: Slot) -> Json {
+pub(crate) fn schema(contract: &Contract, slot: Slot) -> Json {
     match slot {
         Slot::AccountId | Slot::IssuedAt | Slot::ExpiresAt => json!({ "type": "integer" }),
         Slot::AccessExpiresIn | Slot::RefreshExpiresIn => {
@@ -24,11 +25,23 @@ pub(crate) fn schema(slot: Slot) -> Json {
         | Slot::AccountKakao
         | Slot::Subject
         | Slot::SubjectType => json!({ "type": ["string", "null"] }),
-        Slot::AccountLastLogin => json!({ "type": ["string", "null"], "format": "date-time" }),
-        Slot::AccountCreatedAt | Slot::AccountUpdatedAt | Slot::Now => {
+        Slot::AccountLastLogin | Slot::AccountLastLoginMicros => {
+            json!({ "type": ["string", "null"], "format": "date-time" })
+        }
+        Slot::AccountCreatedAt
+        | Slot::AccountCreatedAtMicros
+        | Slot::AccountUpdatedAt
+        | Slot::AccountUpdatedAtMicros
+        | Slot::Now => {
             json!({ "type": "string", "format": "date-time" })
         }
-        Slot::Reason => json!({ "enum": ["too_short", "too_long", "common", "malformed"] }),
+        Slot::AccountProfile(nth) => {
+            field::declared(contract, nth).map_or_else(|| json!({}), field::shown)
+        }
+        Slot::Reason => {
+            let reasons: Vec<&str> = REASONS.iter().map(|(reason, _)| *reason).collect();
+            json!({ "enum": reasons })
+        }
         Slot::Sessions => json!({ "type": "array", "items": session() }),
         Slot::AccountIdText
         | Slot::SessionId
@@ -37,6 +50,8 @@ pub(crate) fn schema(slot: Slot) -> Json {
         | Slot::Field
         | Slot::Value
         | Slot::RequestPath
+        | Slot::RequestMethod
+        | Slot::RequestType
         | Slot::RequestId
         | Slot::NowText => json!({ "type": "string" }),
     }
@@ -98,7 +113,18 @@ impl Values for Plausible<'_> {
             Slot::Value => "what was sent".into(),
             Slot::RetryAfter => Value::Int(60),
             Slot::Sessions => Value::Json("[]".into()),
+            Slot::AccountCreatedAtMicros
+            | Slot::AccountUpdatedAtMicros
+            | Slot::AccountLastLoginMicros => "2026-01-02T03:04:05.678901Z".into(),
+            Slot::AccountProfile(nth) => {
+                let field = field::declared(self.0, nth);
+                field.map_or(Value::Null, |field| {
+                    Value::Json(field.default.to_string().into())
+                })
+            }
             Slot::RequestPath => "/".into(),
+            Slot::RequestMethod => "POST".into(),
+            Slot::RequestType => "text/plain".into(),
             Slot::NowText => "2026-01-02 03:04:05".into(),
         }
     }

@@ -10,6 +10,7 @@
 
 mod account_life;
 mod admin;
+mod anyone;
 mod commands;
 mod contracts;
 mod doctor;
@@ -19,6 +20,7 @@ mod interop;
 mod life;
 mod python;
 mod revocation;
+mod schemathesis;
 mod service_keys;
 mod verify;
 mod wire;

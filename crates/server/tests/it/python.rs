@@ -8,24 +8,38 @@ use std::{
     process::Command,
 };
 
-const REQUIREMENTS: &str = include_str!("../requirements.txt");
-
-/// The interpreter.
+/// The interpreter that has the frameworks.
 pub fn python() -> PathBuf {
-    if let Some(python) = std::env::var_os("DAEMUN_TEST_PYTHON") {
-        return python.into();
+    let requirements = include_str!("../requirements.txt");
+    match std::env::var_os("DAEMUN_TEST_PYTHON") {
+        Some(python) => python.into(),
+        None => environment("py-venv", "requirements.txt", requirements),
     }
+}
+
+/// Schemathesis.
+pub fn schemathesis() -> PathBuf {
+    let requirements = include_str!("../schemathesis.txt");
+    let python = match std::env::var_os("DAEMUN_TEST_SCHEMATHESIS") {
+        Some(python) => python.into(),
+        None => environment("schemathesis-venv", "schemathesis.txt", requirements),
+    };
+    python.with_file_name("st")
+}
+
+/// The interpreter of the environment of that name, made where it is not there as it should be.
+fn environment(name: &str, file: &str, requirements: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
         .expect("target/");
-    let lock = File::create(target.join("py-venv.lock")).expect("a lock file");
+    let lock = File::create(target.join(format!("{name}.lock"))).expect("a lock file");
     lock.lock().expect("the lock");
-    let home = target.join("py-venv");
+    let home = target.join(name);
     let python = home.join("bin/python");
     let stamp = home.join("requirements.installed");
-    let installed = fs::read_to_string(&stamp).is_ok_and(|text| text == REQUIREMENTS);
+    let installed = fs::read_to_string(&stamp).is_ok_and(|text| text == requirements);
     if !(installed && python.exists()) {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/requirements.txt");
+        let file = format!("{}/tests/{file}", env!("CARGO_MANIFEST_DIR"));
         succeed(
             "python3",
             ["-m", "venv", "--clear"]
@@ -40,10 +54,10 @@ pub fn python() -> PathBuf {
             "--quiet",
             "--disable-pip-version-check",
             "-r",
-            file,
+            &file,
         ];
         succeed(&python, install.map(OsStr::new));
-        fs::write(&stamp, REQUIREMENTS).expect("a stamp");
+        fs::write(&stamp, requirements).expect("a stamp");
     }
     python
 }
