@@ -1,6 +1,9 @@
 //! Carrying a whole source over, or only looking at what would become of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use daemun_engine::{
     import::{AccountBatch, Import, Imported, ImportedAccount},
@@ -34,8 +37,8 @@ pub struct Destination {
     pub clock: Arc<dyn Clock>,
     /// How long the longest access token lives.
     pub horizon: Duration,
-    /// How long to leave the store to others between two batches.
-    pub pause: Duration,
+    /// Whether somebody else writes to the store meanwhile: it is left to them half of the time.
+    pub is_shared: bool,
 }
 
 /// Who watches an import.
@@ -266,16 +269,20 @@ async fn sent(target: &Target, prepared: Prepared) -> UnderWay {
         }
         Target::Store(to) => {
             let (store, clock) = (Arc::clone(&to.store), Arc::clone(&to.clock));
-            let (horizon, pause) = (to.horizon, to.pause);
+            let (horizon, is_shared) = (to.horizon, to.is_shared);
             tokio::spawn(async move {
-                tokio::time::sleep(pause).await;
-                patiently(&*store, || AccountBatch {
+                let begun = Instant::now();
+                let outcomes = patiently(&*store, || AccountBatch {
                     accounts: accounts.clone(),
                     now: clock.now(),
                     horizon,
                     origin: operator(),
                 })
-                .await
+                .await;
+                if is_shared {
+                    tokio::time::sleep(begun.elapsed()).await;
+                }
+                outcomes
             })
         }
     };

@@ -18,6 +18,7 @@ mod forward_auth;
 mod harness;
 mod interop;
 mod life;
+mod migrate;
 mod python;
 mod revocation;
 mod schemathesis;

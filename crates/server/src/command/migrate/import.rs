@@ -1,6 +1,6 @@
 //! `daemun migrate import`: a dry run, or the import itself, beside a running server or without one.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use daemun_engine::{
     audit::{AuditEvent, AuditKind},
@@ -29,9 +29,6 @@ use crate::{
     control,
     report::{Answer, Failure, Kind, Outcome, remark},
 };
-
-/// How long a running server has the store to itself between two batches.
-const PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) async fn run(command: &Import) -> Outcome {
     let source = source(&command.source)?;
@@ -161,16 +158,11 @@ fn target(core: Option<&Core>, apply: bool) -> Target {
         .contracts
         .iter()
         .map(|c| c.policy.tokens.access.lifetime);
-    let pause = if control::is_running(&core.data) {
-        PAUSE
-    } else {
-        Duration::ZERO
-    };
     Target::Store(Destination {
         store,
         clock: Arc::clone(&core.clock),
         horizon: lifetimes.max().unwrap_or_default().max(core.data.horizon()),
-        pause,
+        is_shared: control::is_running(&core.data),
     })
 }
 

@@ -71,6 +71,10 @@ fn mapping(given: &cli::Source, reading: &Reading) -> Outcome<Mapping> {
     Mapping::guess(reading.columns(), reading.sample(), &overrides).map_err(wrong_map)
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature map_err asks for"
+)]
 fn wrong_map(error: MappingError) -> Failure {
     let failure = Failure::new(Kind::Usage, error.to_string());
     match error {
