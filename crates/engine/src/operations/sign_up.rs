@@ -22,6 +22,7 @@ use crate::{
     policy::Policy,
     ports::{
         CodeSent, NewAccount, NewCode, NewNotice, NoEntropy, Origin, OutgoingMessage, Registered,
+        nickname_key,
     },
     time::Timestamp,
     vocabulary::{Failure, Input, Outcome},
@@ -172,6 +173,12 @@ impl Engine {
             Registered::NicknameTaken => Err(SignUpError::NicknameTaken),
             Registered::IdentifierTaken(_) if !policy.conceal => Err(SignUpError::IdentifierTaken),
             Registered::IdentifierTaken(id) => {
+                if let Some(nickname) = &nickname
+                    && self.is_anothers(nickname, id).await?
+                {
+                    // As with an address that is free, or the two could be told apart.
+                    return Err(SignUpError::NicknameTaken);
+                }
                 let replaced = self
                     .accounts
                     .replace_unverified(id, hash, nickname, profile)
@@ -186,6 +193,17 @@ impl Engine {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether a nickname is taken by another account than `id`.
+    async fn is_anothers(&self, nickname: &str, id: AccountId) -> Result<bool, Trouble> {
+        if !self.accounts.taken(None, Some(nickname)).await?.nickname {
+            return Ok(false);
+        }
+        let account = self.accounts.account(id).await?;
+        let own = account.and_then(|account| account.nickname);
+        let is_own = own.is_some_and(|own| nickname_key(&own) == nickname_key(nickname));
+        Ok(!is_own)
     }
 
     pub(crate) fn new_password(

@@ -609,8 +609,17 @@ async fn s79_a_contract_that_conceals_tells_of_all_faults_but_not_of_what_is_tak
         ("known or not", register(&faulty), 400, weak)
     });
     expect_each(rows).await;
+    // A nickname that is another's is told, whosever the address is.
+    account(&daemun, "other@example.com", "other");
+    let told = r#"{"nickname":["my user의 nickname은/는 이미 존재합니다."]}"#;
+    let rows = [EMAIL, "nobody@example.com"].map(|email| {
+        let body =
+            json!({ "email": email, "nickname": "OTHER", "school": 3, "password": PASSWORD });
+        ("another's nickname", register(&body), 400, told)
+    });
+    expect_each(rows).await;
     let mut known = mina();
-    known["nickname"] = "other".into();
+    known["nickname"] = "free".into();
     expect_each([("known", register(&known), 201, r#"{"message":"sent"}"#)]).await;
 }
 
