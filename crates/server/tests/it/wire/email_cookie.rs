@@ -588,10 +588,10 @@ async fn the_guard_and_refreshing_answer_as_their_tables_have_it() {
             person,
         ),
         (
-            "good, of the former back end",
+            "of the former back end, which never had this account",
             access(&signed("access_token", &foreign(1, now() + 60))),
-            200,
-            person,
+            401,
+            BAD_ACCESS,
         ),
         (
             "good, of a newer Django",
