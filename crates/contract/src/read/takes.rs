@@ -211,7 +211,7 @@ fn check(entry: &Entry<'_>, input: Input, source: &Source, place: &Place<'_>) {
                     input.name()
                 ),
                 format!("\"body.{}\"", input.name()),
-            )
+            );
         }
         Source::Path(name) => {
             for path in &place.paths {

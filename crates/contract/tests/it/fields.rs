@@ -23,7 +23,9 @@ fn with(changes: &[(&str, &str)]) -> Result<Contract, Faults> {
 /// The contract with `from` replaced by `to` has one fault, that says `what`, and `write` instead.
 #[track_caller]
 fn one(from: &str, to: &str, what: &str, write: &str) {
-    let faults = with(&[(from, to)]).expect_err("a fault").0;
+    let Err(Faults(faults)) = with(&[(from, to)]) else {
+        panic!("no fault")
+    };
     let [fault] = &faults[..] else {
         panic!("not one fault: {faults:#?}")
     };
