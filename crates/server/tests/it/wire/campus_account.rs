@@ -12,6 +12,7 @@ use super::{
     },
     forge::{HS256, forge, header as token_header, now, payload, with_claim},
     people::{EMAIL, PASSWORD, Pair, account, account_with, pair, taken_over},
+    production::production,
     variant::with_short,
 };
 use crate::harness::{Answer, Daemun, Start, send};
@@ -789,6 +790,43 @@ async fn of_many_who_sign_up_as_one_at_once_one_does() {
             json!(["my user의 email은/는 이미 존재합니다."])
         );
     }
+}
+
+#[tokio::test]
+async fn in_production_who_asks_what_is_taken_is_limited_and_the_cookie_is_secure() {
+    let daemun = production(&[("DAEMUN_CONTRACTS", "campus-account")]).await;
+    let from = |client: &str, request: RequestBuilder| {
+        let by_proxy = request.header("x-forwarded-for", client.to_owned());
+        by_proxy.header("x-forwarded-proto", "https")
+    };
+    let asking = json!({ "email": EMAIL });
+    let ask = |client: &str| from(client, register(&daemun, &asking));
+    let mut told = send(ask("203.0.113.5")).await;
+    for _ in 0..60 {
+        assert_eq!(told.status, 400, "{told:?}");
+        assert!(told.text.contains("이미 존재합니다"));
+        told = send(ask("203.0.113.5")).await;
+    }
+    let slow_down = told.expect(429);
+    let wait = header(&slow_down, "retry-after").expect("how long");
+    let words = format!(
+        r#"{{"detail":"요청이 지연(throttled)되었습니다. {wait}초 후에 다시 시도하세요."}}"#
+    );
+    assert_eq!(slow_down.text, words);
+    send(ask("203.0.113.6")).await.expect(400);
+    // Whoever learns nothing is not counted.
+    let nothing = from("203.0.113.5", register(&daemun, &json!({})));
+    send(nothing).await.expect(400);
+
+    let credentials = json!({ "email": EMAIL, "password": PASSWORD });
+    let logged_in = send(from("203.0.113.6", login(&daemun, &credentials)))
+        .await
+        .expect(200);
+    let set = cookies(&logged_in);
+    assert_eq!(
+        set[0].attributes,
+        "Max-Age=604800; Path=/; Secure; HttpOnly; SameSite=Lax"
+    );
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
