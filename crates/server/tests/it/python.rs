@@ -1,5 +1,5 @@
-//! A Python with the packages of `requirements.txt`: the one `DAEMUN_TEST_PYTHON` names, or one made
-//! under `target/` by the first test that asks, while the others wait.
+//! Pythons with the packages of `requirements.txt` and of `schemathesis.txt`: those that variables
+//! name, or ones made under `target/` by the first test that asks, while the others wait.
 
 use std::{
     ffi::OsStr,

@@ -2,8 +2,8 @@
 //! requests from the document, those that fit it and those that do not, and checks the answers.
 //!
 //! Which checks are off, and why, stands in `python/schemathesis.toml`; `python/contract_hooks.py`
-//! adds ours. The requests are the same every time. `DAEMUN_SCHEMATHESIS_SEED=7` makes others,
-//! `DAEMUN_SCHEMATHESIS_EXAMPLES=1000` more of them.
+//! adds ours. The requests are the same every time. `DAEMUN_TEST_SEED=7` makes others,
+//! `DAEMUN_TEST_EXAMPLES=1000` more of them.
 //!
 //! [Schemathesis]: https://schemathesis.readthedocs.io
 
@@ -159,8 +159,8 @@ fn run(st: &Path, daemun: &Daemun, contract: &Contract, told: &Path) -> Output {
     let setting = |variable: &str, otherwise: &str| {
         std::env::var(variable).unwrap_or_else(|_| otherwise.into())
     };
-    let examples = setting("DAEMUN_SCHEMATHESIS_EXAMPLES", EXAMPLES);
-    let seed = setting("DAEMUN_SCHEMATHESIS_SEED", SEED);
+    let examples = setting("DAEMUN_TEST_EXAMPLES", EXAMPLES);
+    let seed = setting("DAEMUN_TEST_SEED", SEED);
     let mut command = Command::new(st);
     command
         .arg("--config-file")
