@@ -104,3 +104,20 @@ impl fmt::Display for Timestamp {
 fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn microseconds_are_told_as_python_tells_them() {
+        for (micros, text) in [
+            (1_795_262_764_069_380, "2026-11-21T12:06:04.069380Z"),
+            (1_795_262_764_000_001, "2026-11-21T12:06:04.000001Z"),
+            (1_795_262_764_000_000, "2026-11-21T12:06:04Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+        ] {
+            assert_eq!(Timestamp::from_unix_micros(micros).to_micros_text(), text);
+        }
+    }
+}
