@@ -4,6 +4,9 @@
 //! **adopted**: a session is opened of which the foreign token is generation 1, and it is rotated
 //! at once. Whoever presents the same token again, another tab or a thief, presents generation 1
 //! of a session there is, and is judged as any replaced token is.
+//!
+//! Which session that is follows from the token ([`session_of`]), so nothing is kept per token but
+//! the session itself, which must outlive it.
 
 use std::fmt;
 
@@ -50,15 +53,29 @@ pub fn token_identity(jti: Option<&str>, token: &str) -> ForeignId {
     ForeignId(id)
 }
 
-/// What a store knows of a foreign token.
+/// The session that a token is adopted into: begun when the token was issued, the rest of the id
+/// a hash of contract and token.
+#[must_use]
+pub fn session_of(contract: &str, token: ForeignId, issued_at: Timestamp) -> SessionId {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(b"session:");
+    context.update(contract.as_bytes());
+    context.update(&[0]);
+    context.update(&token.0);
+    let mut random = [0; 10];
+    for (byte, hashed) in random.iter_mut().zip(context.finish().as_ref()) {
+        *byte = *hashed;
+    }
+    SessionId::new(issued_at, random)
+}
+
+/// What a former back end knew of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForeignState {
     /// It was among the living tokens that were taken over.
     Listed,
     /// It was among the dead ones.
     Dead,
-    /// It was adopted into this session.
-    Adopted(SessionId),
 }
 
 /// A foreign refresh token, presented, and the session it is to become.
@@ -67,11 +84,11 @@ pub struct Adoption {
     /// Which token.
     pub token: ForeignId,
     /// The session that is opened if the token was never presented before: of generation 1,
-    /// which the token counts as.
+    /// which the token counts as, under the id of [`session_of`].
     pub session: Session,
     /// When the foreign token was issued: one from before its account's cut-off is dead.
     pub issued_at: Timestamp,
-    /// When the foreign token expires: what is known of it may be forgotten then.
+    /// When the foreign token expires: its session is kept until then.
     pub token_expires_at: Timestamp,
     /// Whether it must be among the listed.
     pub listed_only: bool,

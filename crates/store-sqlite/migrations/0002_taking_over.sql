@@ -14,6 +14,10 @@ CREATE INDEX accounts_to_erase ON accounts (erase_at) WHERE erase_at IS NOT NULL
 -- A caller's own subject has a name and a type; both stand in its tokens.
 ALTER TABLE sessions ADD COLUMN caller_type TEXT;
 
+-- A session that a former back end's token was adopted into is kept until that token has expired by
+-- itself: its id follows from the token, and were the row gone, the token would be new again.
+ALTER TABLE sessions ADD COLUMN foreign_until INTEGER;
+
 CREATE INDEX sessions_by_caller ON sessions (contract, caller) WHERE caller IS NOT NULL;
 
 -- Services that may do what no person may. Of a key only its hash is kept.
@@ -28,16 +32,14 @@ CREATE TABLE service_keys (
 
 CREATE UNIQUE INDEX service_keys_by_name ON service_keys (name) WHERE revoked_at IS NULL;
 
--- Refresh tokens of a former back end, as far as something is known of them: that they are good
--- (where only listed ones are), that they are dead, or which session they were adopted into.
+-- What a former back end knew of its refresh tokens: that they are good (where only listed ones are)
+-- or dead. Which session one was adopted into follows from the token, and is not kept here.
 CREATE TABLE foreign_tokens (
     contract   TEXT NOT NULL,
     token      BLOB NOT NULL,        -- SHA-256 of its id, or of the token where it has none
-    state      TEXT NOT NULL CHECK (state IN ('listed', 'dead', 'adopted')),
-    session    BLOB,                 -- the session it was adopted into
+    state      TEXT NOT NULL CHECK (state IN ('listed', 'dead')),
     expires_at INTEGER NOT NULL,     -- of the token: afterwards its own expiry refuses it
-    PRIMARY KEY (contract, token),
-    CHECK ((state = 'adopted') = (session IS NOT NULL))
+    PRIMARY KEY (contract, token)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX foreign_tokens_by_expiry ON foreign_tokens (expires_at);

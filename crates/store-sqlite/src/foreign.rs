@@ -3,7 +3,7 @@
 use daemun_engine::{
     audit::AuditKind,
     foreign::{Adopted, Adoption, ForeignId, ForeignState},
-    ids::{AccountId, SessionId},
+    ids::AccountId,
     ports::{Rotated, Rotation},
     session::{Session, decide},
 };
@@ -11,12 +11,12 @@ use rusqlite::{Connection, params};
 
 use crate::{
     accounts,
-    rows::{Fault, execute, one},
+    rows::{Fault, one},
     sessions,
     writer::Tx,
 };
 
-/// What is known of a token.
+/// What a former back end knew of a token.
 pub(crate) fn state(
     connection: &Connection,
     contract: &str,
@@ -25,44 +25,37 @@ pub(crate) fn state(
     one(
         connection,
         "foreign_tokens",
-        "SELECT token, state, session FROM foreign_tokens WHERE contract = ?1 AND token = ?2",
+        "SELECT token, state FROM foreign_tokens WHERE contract = ?1 AND token = ?2",
         params![contract, token.0],
         |row| {
-            let name: Box<str> = row.get(1)?;
-            match &*name {
-                "listed" => Ok(ForeignState::Listed),
-                "dead" => Ok(ForeignState::Dead),
-                "adopted" => row
-                    .parsed(2, |bytes: [u8; 16]| SessionId::from_slice(&bytes))
-                    .map(ForeignState::Adopted),
-                _ => Err(row.corrupt(1)),
-            }
+            row.parsed(1, |name: Box<str>| match &*name {
+                "listed" => Some(ForeignState::Listed),
+                "dead" => Some(ForeignState::Dead),
+                _ => None,
+            })
         },
     )
 }
 
 /// Presents a foreign token: opens its session the first time, and asks that session ever after.
 pub(crate) fn adopt(tx: &Tx<'_>, adoption: Adoption) -> Result<Adopted, Fault> {
-    let contract = &adoption.session.contract;
-    match state(tx.connection, contract, adoption.token)? {
+    if sessions::exists(tx.connection, adoption.session.id)? {
+        let rotation = Rotation {
+            session: adoption.session.id,
+            subject: adoption.session.subject,
+            contract: adoption.session.contract,
+            presented: adoption.presented,
+            network: adoption.network,
+            policy: adoption.policy,
+            horizon: adoption.horizon,
+        };
+        let judged = sessions::rotate(tx, &rotation)?;
+        return Ok(Adopted::Judged(judged, Vec::new()));
+    }
+    match state(tx.connection, &adoption.session.contract, adoption.token)? {
         Some(ForeignState::Dead) => Ok(Adopted::Dead),
         None if adoption.listed_only => Ok(Adopted::Dead),
         None | Some(ForeignState::Listed) => begin(tx, adoption),
-        Some(ForeignState::Adopted(session)) => {
-            let rotation = Rotation {
-                session,
-                subject: adoption.session.subject,
-                contract: adoption.session.contract,
-                presented: adoption.presented,
-                network: adoption.network,
-                policy: adoption.policy,
-                horizon: adoption.horizon,
-            };
-            Ok(Adopted::Judged(
-                sessions::rotate(tx, &rotation)?,
-                Vec::new(),
-            ))
-        }
     }
 }
 
@@ -80,19 +73,8 @@ fn begin(tx: &Tx<'_>, adoption: Adoption) -> Result<Adopted, Fault> {
     };
     let mut session: Session = adoption.session;
     let verdict = decide(&mut session, adoption.presented, adoption.policy);
-    sessions::begin(tx, &session, AuditKind::SessionAdopted)?;
-    execute(
-        tx.connection,
-        "INSERT INTO foreign_tokens (contract, token, state, session, expires_at)
-         VALUES (?1, ?2, 'adopted', ?3, ?4)
-         ON CONFLICT (contract, token) DO UPDATE SET state = 'adopted', session = ?3",
-        params![
-            session.contract,
-            adoption.token.0,
-            session.id.as_bytes(),
-            adoption.token_expires_at.unix_micros(),
-        ],
-    )?;
+    let kept_until = Some(adoption.token_expires_at);
+    sessions::begin(tx, &session, kept_until, AuditKind::SessionAdopted)?;
     let judged = Rotated::Judged {
         verdict,
         session: Box::new(session),

@@ -125,7 +125,7 @@ fn open(tx: &Tx<'_>, opening: &Opening) -> Result<Opened, Fault> {
         Subject::Account(_) => AuditKind::LoggedIn,
         Subject::Caller(_) => AuditKind::SessionIssued,
     };
-    begin(tx, session, kind)?;
+    begin(tx, session, None, kind)?;
     Ok(Opened::Opened(replaced))
 }
 
@@ -157,9 +157,15 @@ pub(crate) fn replace_others(
     revocations::end_all(tx, others, &ending)
 }
 
-/// Puts a session into the table, and its beginning into the trail.
-pub(crate) fn begin(tx: &Tx<'_>, session: &Session, kind: AuditKind) -> Result<(), Fault> {
-    insert(tx, session)?;
+/// Puts a session into the table, and its beginning into the trail. One that a foreign token was
+/// adopted into is kept until that token expires.
+pub(crate) fn begin(
+    tx: &Tx<'_>,
+    session: &Session,
+    foreign_until: Option<Timestamp>,
+    kind: AuditKind,
+) -> Result<(), Fault> {
+    insert(tx, session, foreign_until)?;
     let event = AuditEvent {
         at: session.created_at,
         kind,
@@ -172,7 +178,7 @@ pub(crate) fn begin(tx: &Tx<'_>, session: &Session, kind: AuditKind) -> Result<(
     upkeep::record(tx.connection, &event)
 }
 
-fn insert(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
+fn insert(tx: &Tx<'_>, session: &Session, foreign_until: Option<Timestamp>) -> Result<(), Fault> {
     let account = session.subject.account().map(|id| id.0);
     let caller = session.subject.caller();
     execute(
@@ -180,9 +186,10 @@ fn insert(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
         "INSERT INTO sessions (id, account, caller, contract, generation, rotated_at, rotated_by,
                                burst_from, burst_at, burst_before, recovered, recovered_at,
                                recovered_by, created_at, idle, expires_at, revoked_at,
-                               revoke_reason, user_agent, network, caller_type)
+                               revoke_reason, user_agent, network, caller_type,
+                               foreign_until)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-                 ?19, ?20, ?21)",
+                 ?19, ?20, ?21, ?22)",
         params![
             session.id.as_bytes(),
             account,
@@ -205,6 +212,7 @@ fn insert(tx: &Tx<'_>, session: &Session) -> Result<(), Fault> {
             session.user_agent,
             session.network,
             caller.map(|caller| &caller.kind),
+            foreign_until.map(Timestamp::unix_micros),
         ],
     )
     .map(drop)
@@ -325,6 +333,13 @@ pub(crate) fn write_revoked(
         params![n, at.unix_micros(), reason.name()],
     )
     .map(drop)
+}
+
+/// Whether there is a session of that id.
+pub(crate) fn exists(connection: &Connection, id: SessionId) -> Result<bool, Fault> {
+    let sql = "SELECT 1 FROM sessions WHERE id = ?1";
+    let found = one(connection, "sessions", sql, [id.as_bytes()], |_| Ok(()))?;
+    Ok(found.is_some())
 }
 
 /// The session of that id, and its row number.

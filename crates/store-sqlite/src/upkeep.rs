@@ -78,7 +78,7 @@ impl SqliteStore {
         let from = self.inner.purged_to.load(Ordering::Acquire);
         let before = now - keep;
         let (dead, reached) = self
-            .read(move |connection| find_dead(connection, from, before))
+            .read(move |connection| find_dead(connection, from, before, now))
             .await?;
         self.inner.purged_to.store(reached, Ordering::Release);
         Ok(dead)
@@ -147,12 +147,14 @@ fn event(row: &Columns<'_>) -> Result<AuditEvent, Fault> {
     })
 }
 
-/// Up to [`STEP`] sessions from row `from` on that were over before `before`, and up to where the
+/// Up to [`STEP`] sessions from row `from` on that were over before `before`, and whose foreign
+/// tokens are, and up to where the
 /// walk got: back to the beginning where it has come to the end.
 fn find_dead(
     connection: &Connection,
     from: i64,
     before: Timestamp,
+    now: Timestamp,
 ) -> Result<(Vec<i64>, i64), Fault> {
     let to = from.saturating_add(LOOK);
     let dead = many(
@@ -160,9 +162,10 @@ fn find_dead(
         "sessions",
         concat!(
             "SELECT n FROM sessions WHERE n > ?1 AND n <= ?2 AND ",
-            "ifnull(revoked_at, min(rotated_at + idle, expires_at)) < ?3 ORDER BY n LIMIT ?4"
+            "ifnull(revoked_at, min(rotated_at + idle, expires_at)) < ?3 AND ",
+            "ifnull(foreign_until, 0) < ?5 ORDER BY n LIMIT ?4"
         ),
-        params![from, to, before.unix_micros(), STEP],
+        params![from, to, before.unix_micros(), STEP, now.unix_micros()],
         |row| row.get(0),
     )?;
     let full = i64::try_from(dead.len()).is_ok_and(|found| found == STEP);

@@ -3,7 +3,9 @@
 use super::world::*;
 use crate::{
     audit::AuditKind,
-    foreign::{Adopted, Adoption, FOREIGN_GENERATION, ForeignId, ForeignState, token_identity},
+    foreign::{
+        Adopted, Adoption, FOREIGN_GENERATION, ForeignId, ForeignState, session_of, token_identity,
+    },
     ids::AccountId,
     import::{ForeignToken, Known},
     ports::{AuditSubject, Opened, Opening, RevokeTarget},
@@ -21,7 +23,8 @@ fn subject(name: &str) -> Subject {
 }
 
 fn adoption(subject: Subject, token: ForeignId, at: Timestamp) -> Adoption {
-    let session = session_at(subject, at);
+    let mut session = session_at(subject, at);
+    session.id = session_of(&session.contract, token, now() - HOUR);
     Adoption {
         token,
         presented: Presented {
@@ -80,8 +83,6 @@ pub async fn a_foreign_token_is_generation_one_of_a_session(store: AnyStore) {
     // Another token of the same account becomes a session of its own.
     let (_, other) = adopt(&store, adoption(account, token("b"), late)).await;
     assert_ne!(other.id, first.id);
-    let known = store.foreign_token(&first.contract, token("a")).await;
-    assert_eq!(known.unwrap(), Some(ForeignState::Adopted(first.id)));
 }
 
 /// However many present it at once, one session is opened, and one successor is given.
@@ -223,6 +224,30 @@ pub async fn every_session_of_a_subject_ends(store: AnyStore) {
     for (session_of, dead) in mine.iter().zip([true, true, false]) {
         assert_eq!(session(&store, session_of.id).await.revoked.is_some(), dead);
     }
+}
+
+/// A session is kept as long as the token that was adopted into it could be presented.
+pub async fn f15_an_adopted_session_outlives_its_token(store: AnyStore) {
+    let id = active(&store, "someone@example.com").await;
+    let days = |n: u32| A_DAY * n;
+    let adoption = Adoption {
+        token_expires_at: now() + days(60),
+        ..adoption(Subject::Account(id), token("a"), now())
+    };
+    let (_, adopted) = adopt(&store, adoption.clone()).await;
+    let target = RevokeTarget::Session(adopted.id);
+    store.revoke(revoke(target, now())).await.unwrap();
+    let keep = crate::ports::Retention::default();
+    while store.purge(now() + days(50), &keep).await.unwrap() > 0 {}
+    let again = store.adopt(adoption).await.unwrap();
+    let Adopted::Judged(rotated, _) = again else {
+        panic!("not judged: {again:?}");
+    };
+    assert!(matches!(judged(rotated).0, Verdict::Revoked(_)));
+    for _ in 0..10 {
+        store.purge(now() + days(61), &keep).await.unwrap();
+    }
+    assert!(store.session(adopted.id).await.unwrap().is_none());
 }
 
 /// What is known of a foreign token is forgotten when it has expired by itself.

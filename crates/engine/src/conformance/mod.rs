@@ -79,6 +79,7 @@ macro_rules! conformance_tests {
                 s33_an_account_that_is_shut_out_adopts_nothing
                 a_new_session_of_a_subject_replaces_the_one_before
                 every_session_of_a_subject_ends
+                f15_an_adopted_session_outlives_its_token
                 f15_expired_foreign_tokens_are_forgotten
             }
             revocations {

@@ -6,7 +6,7 @@ use crate::{
     address::Identifier,
     audit::AuditKind,
     engine::{Caller, Engine, Realm},
-    foreign::{Adopted, Adoption, FOREIGN_GENERATION},
+    foreign::{Adopted, Adoption, FOREIGN_GENERATION, session_of},
     ids::AccountId,
     operations::{RefreshError, Trouble},
     policy::{Foreign, Policy},
@@ -45,6 +45,7 @@ impl Engine {
         let mut session = self
             .new_session(realm, caller, subject, idle_of(policy, proof), now)
             .map_err(|error| RefreshError::Trouble(error.into()))?;
+        session.id = session_of(&policy.contract, proof.id, proof.issued_at);
         session.generation = FOREIGN_GENERATION;
         let adoption = Adoption {
             token: proof.id,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     account::{Account, Barred},
     engine::{Engine, Realm},
-    foreign::{FOREIGN_GENERATION, ForeignState},
+    foreign::{FOREIGN_GENERATION, ForeignState, session_of},
     ids::{AccountId, SessionId},
     operations::{Trouble, adopt::ForeignSubject, barred_outcome},
     policy::Foreign,
@@ -262,16 +262,18 @@ impl Engine {
             ForeignSubject::Gone => return Err(CheckTokenError::Revoked),
             ForeignSubject::NotTheirs => return Err(CheckTokenError::InvalidToken),
         };
+        let id = session_of(&policy.contract, proof.id, proof.issued_at);
+        if self.sessions.session(id).await?.is_some() {
+            return self
+                .check_session(realm, id, FOREIGN_GENERATION, &subject, now)
+                .await;
+        }
         let listed_only = policy.tokens.refresh.foreign == Foreign::Listed;
         match self
             .sessions
             .foreign_token(&policy.contract, proof.id)
             .await?
         {
-            Some(ForeignState::Adopted(session)) => {
-                self.check_session(realm, session, FOREIGN_GENERATION, &subject, now)
-                    .await
-            }
             Some(ForeignState::Dead) => Err(CheckTokenError::Revoked),
             None if listed_only => Err(CheckTokenError::Revoked),
             None | Some(ForeignState::Listed) => {
@@ -333,12 +335,14 @@ impl Engine {
         let Some(token) = proof.foreign else {
             return Ok(subject);
         };
+        let id = session_of(&policy.contract, token, proof.issued_at);
+        if self.sessions.session(id).await?.is_some() {
+            self.check_generation(realm, id, FOREIGN_GENERATION, &subject, now)
+                .await?;
+            return Ok(subject);
+        }
         let listed_only = policy.tokens.access.foreign == Foreign::Listed;
         match self.sessions.foreign_token(&policy.contract, token).await? {
-            Some(ForeignState::Adopted(session)) => {
-                self.check_generation(realm, session, FOREIGN_GENERATION, &subject, now)
-                    .await?;
-            }
             Some(ForeignState::Dead) => return Err(GuardError::Revoked),
             None if listed_only => return Err(GuardError::Revoked),
             None | Some(ForeignState::Listed) => {}
