@@ -3,7 +3,7 @@
 use std::{
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
@@ -296,6 +296,7 @@ impl App {
             params: &hit.params,
             caller,
             locale,
+            stood_at: OnceLock::new(),
         };
         let Told {
             mut response,

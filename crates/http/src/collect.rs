@@ -1,6 +1,7 @@
 //! Telling of all faults at once: the answers to each, joined into one.
 
 use bytes::Bytes;
+use daemun_contract::Source;
 use daemun_engine::{
     operations::PartialSignUp,
     vocabulary::{Failure, Input, Outcome},
@@ -97,8 +98,14 @@ impl Run<'_> {
     /// The name, on the wire, of an input.
     pub(crate) fn name_of(&self, input: Option<Input>) -> &str {
         let mut plans = self.route.inputs.iter();
-        let plan = plans.find(|plan| Some(plan.input) == input);
-        plan.map_or("", |plan| &*plan.wire_name)
+        let Some(plan) = plans.find(|plan| Some(plan.input) == input) else {
+            return "";
+        };
+        let mut stood_at = self.stood_at.get().into_iter().flatten();
+        let source = stood_at
+            .find(|(input, _)| *input == plan.input)
+            .and_then(|(_, at)| plan.sources.get(*at));
+        source.map_or(&*plan.wire_name, Source::wire_name)
     }
 
     /// One answer that tells of all, in the order in which the route takes its inputs. What it is

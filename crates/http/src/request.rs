@@ -116,6 +116,11 @@ impl<'r> Places<'r> {
         })
     }
 
+    /// Whether anything stands in that place.
+    pub(crate) fn has(&self, source: &'r Source) -> bool {
+        self.look(source) != Found::Absent
+    }
+
     fn find_but(
         &self,
         sources: &'r [Source],

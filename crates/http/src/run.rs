@@ -1,5 +1,7 @@
 //! Runs a route: guard, inputs, one call of the engine, one answer.
 
+use std::sync::OnceLock;
+
 use axum::http::Response;
 use bytes::Bytes;
 use daemun_contract::Route;
@@ -31,6 +33,8 @@ pub(crate) struct Run<'r> {
     pub(crate) params: &'r [(&'r str, &'r str)],
     pub(crate) caller: Caller,
     pub(crate) locale: usize,
+    /// For inputs that may stand in several places, in which one of them they stood.
+    pub(crate) stood_at: OnceLock<Vec<(Input, usize)>>,
 }
 
 /// A response, and the outcome it tells of.
@@ -65,6 +69,7 @@ impl Run<'_> {
             fields: &fields,
             ..head
         };
+        self.note_places(&places);
         if self.route.collect {
             return self.collect(&places).await;
         }
@@ -72,6 +77,19 @@ impl Run<'_> {
             Ok(inputs) => self.operate(&inputs, &places, principal).await,
             Err(fault) => self.input_fault(&fault),
         }
+    }
+
+    /// Notes where inputs stand that may stand elsewhere, so that what is wrong with one is told of
+    /// the name it was sent under.
+    fn note_places(&self, places: &Places<'_>) {
+        let several = self.route.inputs.iter();
+        let several = several.filter(|plan| plan.sources.len() > 1);
+        let stood = several.filter_map(|plan| {
+            let mut sources = plan.sources.iter();
+            let at = sources.position(|source| places.has(source))?;
+            Some((plan.input, at))
+        });
+        let _ = self.stood_at.set(stood.collect());
     }
 
     /// Answers without having run anything.

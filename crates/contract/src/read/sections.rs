@@ -74,6 +74,10 @@ fn name(entry: &Entry<'_>) -> Option<String> {
             "up to 40 lower-case letters, digits and hyphens, a letter first",
         );
     }
+    if sound && text == "admin" {
+        entry.fault("`admin` is the name of the admin API", "another name");
+        return None;
+    }
     sound.then(|| text.to_owned())
 }
 

@@ -665,3 +665,13 @@ async fn a_token_that_is_over_is_told_from_one_that_never_was() {
         ("token_expired".into(), true)
     );
 }
+
+#[tokio::test]
+async fn what_is_wrong_is_told_of_the_name_it_was_sent_under() {
+    let daemun = Daemun::start().await;
+    for (name, text) in [("email", "no address"), ("phone", "no number")] {
+        let body = json!({ name: text, "password": PASSWORD });
+        let answer = daemun.post("/v1/accounts", body).await.expect(400);
+        assert_eq!(answer.json()["field"], name, "{answer:?}");
+    }
+}
