@@ -1,0 +1,221 @@
+//! What was revoked before its time: sessions, accounts' sessions begun by a point in time, keys.
+//!
+//! The set knows nothing of where its entries come from, so anything that learns of revocations can hold one. It is
+//! bounded by the access lifetime: an entry is forgotten once no token it could concern is alive.
+
+mod entry;
+mod shard;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+pub(crate) use entry::session_id;
+pub use entry::{Entry, UnreadableEntry};
+use shard::{Mark, Shard, Until};
+
+/// More than there are cores, so that readers hardly ever meet at a lock.
+const SHARDS: usize = 64;
+
+/// The revocations in force. Shared between threads as it is; a lookup allocates nothing.
+pub struct RevocationSet {
+    shards: [RwLock<Shard>; SHARDS],
+    keys: RwLock<HashMap<Box<str>, Until>>,
+    keys_version: AtomicU64,
+    /// How many sessions and accounts are held: nothing need be asked while it is none.
+    held: AtomicUsize,
+    /// Flips with each snapshot: what does not bear it when the snapshot is complete was not in it.
+    mark: AtomicBool,
+}
+
+impl Default for RevocationSet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RevocationSet {
+    /// A set that holds nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| RwLock::default()),
+            keys: RwLock::default(),
+            keys_version: AtomicU64::new(0),
+            held: AtomicUsize::new(0),
+            mark: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes entries in. Order does not matter, nor does hearing them twice.
+    pub fn apply(&self, entries: &[Entry]) {
+        let mark = Mark(self.mark.load(Ordering::Acquire));
+        for entry in entries {
+            match entry {
+                Entry::Session { id, until } => {
+                    let mut shard = self.shard(low(*id)).map(write);
+                    self.count(shard.as_mut(), |shard| {
+                        shard.add_session(*id, Until::new(*until, mark));
+                    });
+                }
+                Entry::Account { id, before, until } => {
+                    let mut shard = self.shard(spread(*id)).map(write);
+                    self.count(shard.as_mut(), |shard| {
+                        shard.add_account(*id, *before, Until::new(*until, mark));
+                    });
+                }
+                Entry::Key { kid, until } => self.add_key(kid, Until::new(*until, mark)),
+            }
+        }
+    }
+
+    /// Whether a token of this session or account is revoked.
+    ///
+    /// An account's cut-off is compared with the beginning of the session, which its id tells to the millisecond;
+    /// `issued_at`, in seconds, serves only tokens without a session. In the very unit of the cut-off a token counts
+    /// as revoked: better one login too many.
+    #[must_use]
+    pub fn is_revoked(&self, session: Option<u128>, account: Option<i64>, issued_at: i64) -> bool {
+        if self.held.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        let by_session = |id| {
+            self.shard(low(id))
+                .is_some_and(|shard| read(shard).has_session(id))
+        };
+        if session.is_some_and(by_session) {
+            return true;
+        }
+        let cut_off = |id| {
+            self.shard(spread(id))
+                .and_then(|shard| read(shard).cut_off(id))
+        };
+        let Some(before) = account.and_then(cut_off) else {
+            return false;
+        };
+        match session {
+            Some(id) => begun_at(id) <= before,
+            None => issued_at <= before.div_euclid(1_000),
+        }
+    }
+
+    /// Whether what this key signed is no longer believed.
+    #[must_use]
+    pub fn is_key_revoked(&self, kid: &str) -> bool {
+        read(&self.keys).contains_key(kid)
+    }
+
+    /// Changes whenever another key is revoked, or forgotten.
+    pub(crate) fn keys_version(&self) -> u64 {
+        self.keys_version.load(Ordering::Acquire)
+    }
+
+    /// What follows, until [`complete_snapshot`](Self::complete_snapshot), is all there is. What was known before
+    /// stays in force meanwhile, so that nothing revoked is good again for a moment. Not to be called twice without
+    /// completing: a snapshot that broke off is taken up by the next.
+    pub fn begin_snapshot(&self) {
+        self.mark.fetch_xor(true, Ordering::AcqRel);
+    }
+
+    /// Forgets what the snapshot did not have.
+    pub fn complete_snapshot(&self) {
+        let mark = Mark(self.mark.load(Ordering::Acquire));
+        self.keep(|until| until.bears(mark));
+    }
+
+    /// Forgets what no living token can concern any more. `now` is in Unix seconds.
+    pub fn forget_expired(&self, now: i64) {
+        self.keep(|until| until.seconds() > now);
+    }
+
+    fn keep(&self, wanted: impl Fn(&Until) -> bool) {
+        for shard in &self.shards {
+            self.count(Some(&mut write(shard)), |shard| shard.keep(&wanted));
+        }
+        let mut keys = write(&self.keys);
+        let before = keys.len();
+        keys.retain(|_, until| wanted(until));
+        if keys.len() != before {
+            self.keys_version.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn add_key(&self, kid: &str, until: Until) {
+        let mut keys = write(&self.keys);
+        let known = keys.get(kid).copied();
+        let until = known.map_or(until, |known| until.or_later(known));
+        if keys.insert(kid.into(), until).is_none() {
+            self.keys_version.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// How many entries are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held.load(Ordering::Acquire) + read(&self.keys).len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn shard(&self, at: u64) -> Option<&RwLock<Shard>> {
+        // The remainder is smaller than the number of shards, whatever a usize is.
+        self.shards.get((at % SHARDS as u64) as usize)
+    }
+
+    /// Changes a shard, and the number of entries by as much as the shard's changed.
+    fn count(
+        &self,
+        shard: Option<&mut RwLockWriteGuard<'_, Shard>>,
+        change: impl FnOnce(&mut Shard),
+    ) {
+        let Some(shard) = shard else { return };
+        let before = shard.len();
+        change(shard);
+        let after = shard.len();
+        // Two's complement: adding the difference subtracts where it is negative.
+        self.held
+            .fetch_add(after.wrapping_sub(before), Ordering::AcqRel);
+    }
+}
+
+impl fmt::Debug for RevocationSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RevocationSet({} entries)", self.len())
+    }
+}
+
+/// The random end of a session's id.
+const fn low(id: u128) -> u64 {
+    id as u64
+}
+
+/// Accounts are numbered in a row; neighbours should not share a lock with each other only.
+const fn spread(id: i64) -> u64 {
+    id.cast_unsigned()
+}
+
+/// When a session began, in Unix milliseconds: the first 48 bits of a UUIDv7 (RFC 9562 §5.7).
+const fn begun_at(id: u128) -> i64 {
+    (id >> 80) as i64
+}
+
+/// No change panics half way, so a poisoned lock still guards whole data.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

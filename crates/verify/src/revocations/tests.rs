@@ -1,0 +1,155 @@
+use super::{Entry, RevocationSet};
+
+const NOW: i64 = 1_790_000_000;
+
+fn sid(millis: u128, tail: u128) -> u128 {
+    millis << 80 | 7 << 76 | 2 << 62 | tail
+}
+
+fn session(id: u128) -> Entry {
+    Entry::Session {
+        id,
+        until: NOW + 300,
+    }
+}
+
+fn account(id: i64, before: i64) -> Entry {
+    let until = NOW + 300;
+    Entry::Account { id, before, until }
+}
+
+#[test]
+fn a_revoked_session_is_revoked_and_its_neighbour_is_not() {
+    let set = RevocationSet::new();
+    set.apply(&[session(sid(5, 1))]);
+    assert!(set.is_revoked(Some(sid(5, 1)), Some(1), NOW));
+    assert!(!set.is_revoked(Some(sid(5, 2)), Some(1), NOW));
+    assert!(!set.is_revoked(None, Some(1), NOW));
+}
+
+#[test]
+fn an_account_loses_what_began_by_the_cut_off_to_the_millisecond() {
+    let set = RevocationSet::new();
+    set.apply(&[account(7, 1_790_000_000_123)]);
+    let begun = |millis| set.is_revoked(Some(sid(millis, 1)), Some(7), NOW + 100);
+    assert!(begun(1_790_000_000_122));
+    assert!(begun(1_790_000_000_123));
+    assert!(!begun(1_790_000_000_124));
+    assert!(!set.is_revoked(Some(sid(1, 1)), Some(8), NOW));
+}
+
+#[test]
+fn a_token_without_a_session_is_judged_by_the_second_it_was_issued_in() {
+    let set = RevocationSet::new();
+    set.apply(&[account(7, 1_790_000_000_123)]);
+    assert!(set.is_revoked(None, Some(7), 1_790_000_000));
+    assert!(!set.is_revoked(None, Some(7), 1_790_000_001));
+}
+
+#[test]
+fn an_earlier_cut_off_does_not_undo_a_later_one() {
+    let set = RevocationSet::new();
+    set.apply(&[account(7, 9_000), account(7, 5_000)]);
+    assert!(set.is_revoked(Some(sid(8_000, 1)), Some(7), NOW));
+    assert_eq!(set.len(), 1);
+}
+
+#[test]
+fn hearing_twice_counts_once_and_the_later_end_holds() {
+    let set = RevocationSet::new();
+    let long = Entry::Session {
+        id: sid(5, 1),
+        until: NOW + 900,
+    };
+    set.apply(&[session(sid(5, 1)), long, session(sid(5, 1))]);
+    assert_eq!(set.len(), 1);
+    set.forget_expired(NOW + 899);
+    assert_eq!(set.len(), 1);
+    set.forget_expired(NOW + 901);
+    assert!(set.is_empty());
+    assert!(!set.is_revoked(Some(sid(5, 1)), None, NOW));
+}
+
+#[test]
+fn nothing_is_forgotten_before_its_time_even_or_odd() {
+    for until in [NOW, NOW + 1] {
+        let set = RevocationSet::new();
+        let id = sid(5, 1);
+        set.apply(&[Entry::Session { id, until }]);
+        set.forget_expired(until - 1);
+        assert_eq!(set.len(), 1, "{until}");
+        set.forget_expired(until + 1);
+        assert!(set.is_empty(), "{until}");
+    }
+}
+
+#[test]
+fn a_snapshot_takes_the_place_of_what_was_and_leaves_no_gap() {
+    let set = RevocationSet::new();
+    set.apply(&[session(sid(5, 1)), session(sid(5, 2))]);
+    set.begin_snapshot();
+    assert!(set.is_revoked(Some(sid(5, 1)), None, NOW));
+    set.apply(&[session(sid(5, 2)), session(sid(5, 3))]);
+    assert_eq!(set.len(), 3);
+    set.complete_snapshot();
+    assert_eq!(set.len(), 2);
+    assert!(!set.is_revoked(Some(sid(5, 1)), None, NOW));
+    assert!(set.is_revoked(Some(sid(5, 2)), None, NOW));
+    assert!(set.is_revoked(Some(sid(5, 3)), None, NOW));
+}
+
+#[test]
+fn revoked_keys_are_known_by_name_and_their_change_is_noticed() {
+    let set = RevocationSet::new();
+    let before = set.keys_version();
+    let (kid, until) = ("k1".into(), NOW + 300);
+    set.apply(&[Entry::Key { kid, until }]);
+    assert!(set.is_key_revoked("k1") && !set.is_key_revoked("k2"));
+    assert_ne!(set.keys_version(), before);
+    set.forget_expired(NOW + 301);
+    assert!(!set.is_key_revoked("k1"));
+}
+
+#[test]
+fn entries_read_as_they_are_written() {
+    let json = r#"{"entries":[
+        {"session":"0192f3c1a5b27c3d8e4f5a6b7c8d9e0f","until":1790000000},
+        {"account":7,"before":1790000000123,"until":1790000300},
+        {"key":"k\u0031","until":1790000300},
+        {"device":"x","until":1790000300}]}"#;
+    let read = Entry::read_list(json).unwrap();
+    let id = 0x0192_f3c1_a5b2_7c3d_8e4f_5a6b_7c8d_9e0f;
+    let until = 1_790_000_300;
+    let kid = "k1".into();
+    let before = 1_790_000_000_123;
+    let expected = [
+        Entry::Session {
+            id,
+            until: 1_790_000_000,
+        },
+        Entry::Account {
+            id: 7,
+            before,
+            until,
+        },
+        Entry::Key { kid, until },
+    ];
+    assert_eq!(read, expected);
+}
+
+#[test]
+fn entries_that_lack_something_are_an_error_and_not_passed_over() {
+    for entry in [
+        r#"{"session":"0192f3c1","until":1}"#,
+        r#"{"session":"+192f3c1a5b27c3d8e4f5a6b7c8d9e0f","until":1}"#,
+        r#"{"session":"0192f3c1a5b27c3d8e4f5a6b7c8d9e0f"}"#,
+        r#"{"account":7,"until":1}"#,
+        r#"{"account":"7","before":1,"until":1}"#,
+        r#"{"key":"k"}"#,
+        r#"{"key":"k","account":7,"before":1,"until":1}"#,
+        "7",
+    ] {
+        let list = format!(r#"{{"entries":[{entry}]}}"#);
+        assert!(Entry::read_list(&list).is_err(), "{entry}");
+    }
+}
