@@ -19,7 +19,7 @@ use crate::{
     SqliteStore,
     accounts::{read_status, status_times, write_status},
     revocations,
-    rows::{Columns, Fault, execute, one},
+    rows::{Fault, execute, one},
     writer::{Guard, Tx},
 };
 
@@ -88,35 +88,39 @@ fn preview(connection: &Connection, account: &ImportedAccount) -> Result<Importe
 }
 
 fn standing(connection: &Connection, id: AccountId) -> Result<Option<Standing>, Fault> {
-    one(
+    // Two questions: most accounts of an import are new, and the second is then not asked.
+    let account = one(
         connection,
         "accounts",
-        "SELECT a.id, a.status, a.status_since, a.suspended_until, a.erase_at, a.created_at,
-                a.last_login_at,
-                i.row_digest, i.password_digest
-           FROM accounts a LEFT JOIN imported i ON i.account = a.id
-          WHERE a.id = ?1",
+        "SELECT id, status, status_since, suspended_until, erase_at, created_at, last_login_at
+           FROM accounts WHERE id = ?1",
+        [id.0],
+        |row| Ok((read_status(row, 1)?, row.time(5)?, row.maybe_time(6)?)),
+    )?;
+    let Some((status, created_at, last_login_at)) = account else {
+        return Ok(None);
+    };
+    Ok(Some(Standing {
+        status,
+        created_at,
+        last_login_at,
+        source: digests(connection, id)?,
+    }))
+}
+
+fn digests(connection: &Connection, id: AccountId) -> Result<Option<Digests>, Fault> {
+    one(
+        connection,
+        "imported",
+        "SELECT account, row_digest, password_digest FROM imported WHERE account = ?1",
         [id.0],
         |row| {
-            Ok(Standing {
-                status: read_status(row, 1)?,
-                created_at: row.time(5)?,
-                last_login_at: row.maybe_time(6)?,
-                source: digests(row)?,
+            Ok(Digests {
+                row: row.get(1)?,
+                password: row.get(2)?,
             })
         },
     )
-}
-
-fn digests(row: &Columns<'_>) -> Result<Option<Digests>, Fault> {
-    let digest: Option<[u8; 32]> = row.get(7)?;
-    let Some(digest) = digest else {
-        return Ok(None);
-    };
-    Ok(Some(Digests {
-        row: digest,
-        password: row.get(8)?,
-    }))
 }
 
 /// What decides whether two accounts are in each other's way.
