@@ -162,7 +162,7 @@ fn pair(answer: &Answer<'_>, access: &str, refresh: &str) -> Result<Pair> {
 }
 
 /// The release binary beside this one.
-fn binary() -> Result<PathBuf> {
+pub fn binary() -> Result<PathBuf> {
     let binary = std::env::current_exe()?.with_file_name("daemun");
     if !binary.exists() {
         return Err("no release binary: cargo build --release --package daemun, or start me by cargo xtask bench".into());

@@ -71,6 +71,9 @@ pub struct Scale {
     /// Connections of `slowloris`.
     #[arg(long, default_value_t = 5_000)]
     slow: usize,
+    /// Accounts that `import` takes over.
+    #[arg(long, default_value_t = 1_000_000)]
+    accounts: usize,
 }
 
 fn main() -> ExitCode {

@@ -3,6 +3,7 @@
 mod forward_auth;
 mod guard;
 mod idle;
+mod import;
 mod one_token;
 mod refresh;
 mod session_size;
@@ -43,6 +44,8 @@ pub enum Run {
     Drain,
     /// Clients that send a byte at a time (S11).
     Slowloris,
+    /// Taking a million accounts over.
+    Import,
 }
 
 impl Run {
@@ -64,6 +67,7 @@ impl Run {
             Self::Kill => "kill -9 under load",
             Self::Drain => "SIGTERM under load",
             Self::Slowloris => "slowloris",
+            Self::Import => "taking accounts over",
         }
     }
 
@@ -89,6 +93,7 @@ impl Run {
                 Self::Kill => survival::run(survival::Ending::Kill, scale, findings).await,
                 Self::Drain => survival::run(survival::Ending::Drain, scale, findings).await,
                 Self::Slowloris => slowloris::run(scale, findings).await,
+                Self::Import => import::run(scale, findings),
             }
         })
     }
