@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
@@ -16,8 +16,8 @@ use crate::{Answers, Principal, Refusal, ResourceServer, TokenFrom, server::Deci
 
 /// Guards routes. Made by [`ResourceServer::layer`].
 ///
-/// Requests with a good token go on, with an [`Arc<Principal>`](Principal) among their extensions; others are answered
-/// here. Put CORS in front of it: preflight requests bring no token.
+/// Requests with a good token go on, and [`Principal::among`] their extensions says who they are from; others are
+/// answered here. Put CORS in front of it: preflight requests bring no token.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Guard {
@@ -36,13 +36,22 @@ pub(crate) struct Rules {
 
 /// What the guard left for handlers.
 #[derive(Clone)]
-#[cfg_attr(
-    not(feature = "axum"),
-    expect(dead_code, reason = "only extractors read it")
-)]
 pub(crate) struct Passed {
     pub(crate) principal: Option<Arc<Principal>>,
+    #[cfg_attr(
+        not(feature = "axum"),
+        expect(dead_code, reason = "only extractors read it")
+    )]
     pub(crate) rules: Arc<Rules>,
+}
+
+impl Principal {
+    /// Who a request is from, by what its [`Guard`] left among its extensions; `None` if that let nobody in particular
+    /// pass, or there was none.
+    #[must_use]
+    pub fn among(extensions: &Extensions) -> Option<&Arc<Self>> {
+        extensions.get::<Passed>()?.principal.as_ref()
+    }
 }
 
 impl Guard {
@@ -95,14 +104,11 @@ impl Guard {
     }
 
     fn decide<B>(&self, request: &Request<B>) -> Decided {
-        let found = self
-            .rules
-            .token_from
-            .find(request.headers(), self.server.now());
-        match found {
+        let now = self.server.now();
+        match self.rules.token_from.find(request.headers(), now) {
             Err(Refusal::MissingToken) if self.rules.optional => Decided::Passes(None),
             Err(refusal) => Decided::Fails(refusal),
-            Ok(token) => match self.server.decide(token) {
+            Ok(token) => match self.server.decide(token, now) {
                 Decision::Done(result) => match result.and_then(|one| self.rules.allow(one)) {
                     Ok(principal) => Decided::Passes(Some(principal)),
                     Err(refusal) => Decided::Fails(refusal),
@@ -113,14 +119,9 @@ impl Guard {
     }
 
     fn pass<B>(&self, request: &mut Request<B>, principal: Option<Arc<Principal>>) {
-        let extensions = request.extensions_mut();
-        // Nobody further out may have a say in who this is.
-        extensions.remove::<Arc<Principal>>();
-        if let Some(principal) = &principal {
-            extensions.insert(Arc::clone(principal));
-        }
         let rules = Arc::clone(&self.rules);
-        extensions.insert(Passed { principal, rules });
+        // Takes the place of what an outer guard left.
+        request.extensions_mut().insert(Passed { principal, rules });
     }
 
     fn refuse<R: From<Bytes>>(&self, refusal: &Refusal) -> Response<R> {

@@ -97,7 +97,7 @@ impl ResourceServer {
     /// # Errors
     /// [`Refusal`] says why it is not believed, or why nobody can tell.
     pub async fn check(&self, token: &str) -> Result<Arc<Principal>, Refusal> {
-        match self.decide(token) {
+        match self.decide(token, self.now()) {
             Decision::Done(result) => result,
             undecided => self.settle(token, undecided).await,
         }
@@ -125,8 +125,7 @@ impl ResourceServer {
     }
 
     /// All that can be said without waiting.
-    pub(crate) fn decide(&self, token: &str) -> Decision {
-        let now = self.now();
+    pub(crate) fn decide(&self, token: &str, now: i64) -> Decision {
         let Some(keys) = self.0.keys.current() else {
             // What could be no token under any key is told so.
             let malformed = Unverified::parse(token).is_err();
@@ -156,7 +155,7 @@ impl ResourceServer {
                     Some(asking) => asking.news().await,
                     None => Asked::Fresh,
                 };
-                match (self.decide(token), asked) {
+                match (self.decide(token, self.now()), asked) {
                     (Decision::AskForKeys, Asked::Fresh) => return Err(Refusal::InvalidToken),
                     (Decision::AskForKeys, Asked::Failed) => return Err(Refusal::KeysUnavailable),
                     (decided, _) => decided,

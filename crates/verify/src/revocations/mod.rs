@@ -27,8 +27,9 @@ pub struct RevocationSet {
     shards: [RwLock<Shard>; SHARDS],
     keys: RwLock<HashMap<Box<str>, Until>>,
     keys_version: AtomicU64,
-    /// How many sessions and accounts are held: nothing need be asked while it is none.
-    held: AtomicUsize,
+    /// How many are held: nothing need be looked for where there is none.
+    sessions: AtomicUsize,
+    accounts: AtomicUsize,
     /// Flips with each snapshot: what does not bear it when the snapshot is complete was not in it.
     mark: AtomicBool,
 }
@@ -47,7 +48,8 @@ impl RevocationSet {
             shards: std::array::from_fn(|_| RwLock::default()),
             keys: RwLock::default(),
             keys_version: AtomicU64::new(0),
-            held: AtomicUsize::new(0),
+            sessions: AtomicUsize::new(0),
+            accounts: AtomicUsize::new(0),
             mark: AtomicBool::new(false),
         }
     }
@@ -81,21 +83,18 @@ impl RevocationSet {
     /// as revoked: better one login too many.
     #[must_use]
     pub fn is_revoked(&self, session: Option<u128>, account: Option<i64>, issued_at: i64) -> bool {
-        if self.held.load(Ordering::Acquire) == 0 {
-            return false;
-        }
-        let by_session = |id| {
-            self.shard(low(id))
-                .is_some_and(|shard| read(shard).has_session(id))
-        };
-        if session.is_some_and(by_session) {
-            return true;
-        }
-        let cut_off = |id| {
-            self.shard(spread(id))
-                .and_then(|shard| read(shard).cut_off(id))
-        };
-        let Some(before) = account.and_then(cut_off) else {
+        session.is_some_and(|id| self.has_session(id))
+            || account.is_some_and(|id| self.has_begun_before(id, session, issued_at))
+    }
+
+    fn has_session(&self, id: u128) -> bool {
+        let shard = self.some(&self.sessions, low(id));
+        shard.is_some_and(|shard| read(shard).has_session(id))
+    }
+
+    fn has_begun_before(&self, account: i64, session: Option<u128>, issued_at: i64) -> bool {
+        let shard = self.some(&self.accounts, spread(account));
+        let Some(before) = shard.and_then(|shard| read(shard).cut_off(account)) else {
             return false;
         };
         match session {
@@ -157,13 +156,24 @@ impl RevocationSet {
     /// How many entries are held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.held.load(Ordering::Acquire) + read(&self.keys).len()
+        [&self.sessions, &self.accounts]
+            .map(|held| held.load(Ordering::Acquire))
+            .iter()
+            .sum::<usize>()
+            + read(&self.keys).len()
     }
 
     /// Whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The shard to look in, unless there is nothing to be found.
+    fn some(&self, held: &AtomicUsize, at: u64) -> Option<&RwLock<Shard>> {
+        (held.load(Ordering::Acquire) > 0)
+            .then(|| self.shard(at))
+            .flatten()
     }
 
     fn shard(&self, at: u64) -> Option<&RwLock<Shard>> {
@@ -182,8 +192,10 @@ impl RevocationSet {
         change(shard);
         let after = shard.len();
         // Two's complement: adding the difference subtracts where it is negative.
-        self.held
-            .fetch_add(after.wrapping_sub(before), Ordering::AcqRel);
+        let held = &self.sessions;
+        held.fetch_add(after.0.wrapping_sub(before.0), Ordering::AcqRel);
+        let held = &self.accounts;
+        held.fetch_add(after.1.wrapping_sub(before.1), Ordering::AcqRel);
     }
 }
 

@@ -1,13 +1,61 @@
 //! One part of the set: two hash tables, packed so that an entry takes twenty bytes.
 //!
-//! Keys are split into 32-bit words because a `u128` would align each entry to sixteen bytes and waste a third.
+//! Keys are split into 32-bit words because a `u128` would align each entry to sixteen bytes and waste a third. Whatever
+//! gets into the tables was made by daemun, so their hash need not withstand an adversary, only spread numbers.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hash, Hasher},
+};
 
 #[derive(Default)]
 pub(super) struct Shard {
-    sessions: HashMap<[u32; 4], Until>,
-    accounts: HashMap<[u32; 2], CutOff>,
+    sessions: Table<SessionKey, Until>,
+    accounts: Table<AccountKey, CutOff>,
+}
+
+type Table<K, V> = HashMap<K, V, BuildHasherDefault<Spread>>;
+
+#[derive(PartialEq, Eq)]
+struct SessionKey([u32; 4]);
+
+#[derive(PartialEq, Eq)]
+struct AccountKey([u32; 2]);
+
+impl Hash for SessionKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d] = self.0.map(u64::from);
+        state.write_u64((a << 32 | b) ^ (c << 32 | d).rotate_left(32));
+    }
+}
+
+impl Hash for AccountKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b] = self.0.map(u64::from);
+        state.write_u64(a << 32 | b);
+    }
+}
+
+/// Leaves no two neighbours alike (the finaliser of SplitMix64).
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        let bits = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64((*byte).into());
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = self.0.rotate_left(23) ^ word;
+    }
 }
 
 struct CutOff {
@@ -18,17 +66,17 @@ struct CutOff {
 
 impl Shard {
     pub(super) fn has_session(&self, id: u128) -> bool {
-        self.sessions.contains_key(&quarters(id))
+        self.sessions.contains_key(&session_key(id))
     }
 
     /// The point in time by which an account's sessions must have begun to be revoked, in milliseconds.
     pub(super) fn cut_off(&self, account: i64) -> Option<i64> {
-        let cut_off = self.accounts.get(&halves(account))?;
+        let cut_off = self.accounts.get(&account_key(account))?;
         Some(whole(cut_off.before))
     }
 
     pub(super) fn add_session(&mut self, id: u128, until: Until) {
-        let slot = self.sessions.entry(quarters(id)).or_insert(until);
+        let slot = self.sessions.entry(session_key(id)).or_insert(until);
         *slot = until.or_later(*slot);
     }
 
@@ -38,7 +86,7 @@ impl Shard {
             before: halves(before),
             until,
         };
-        let slot = self.accounts.entry(halves(id)).or_insert(new);
+        let slot = self.accounts.entry(account_key(id)).or_insert(new);
         slot.before = halves(before.max(whole(slot.before)));
         slot.until = until.or_later(slot.until);
     }
@@ -55,8 +103,9 @@ impl Shard {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.sessions.len() + self.accounts.len()
+    /// How many sessions and how many accounts.
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.sessions.len(), self.accounts.len())
     }
 }
 
@@ -90,13 +139,17 @@ impl Until {
     }
 }
 
-const fn quarters(id: u128) -> [u32; 4] {
-    [
+const fn session_key(id: u128) -> SessionKey {
+    SessionKey([
         (id >> 96) as u32,
         (id >> 64) as u32,
         (id >> 32) as u32,
         id as u32,
-    ]
+    ])
+}
+
+const fn account_key(id: i64) -> AccountKey {
+    AccountKey(halves(id))
 }
 
 const fn halves(number: i64) -> [u32; 2] {
