@@ -51,8 +51,7 @@ impl Account {
     /// Whether a token without a session, issued then (in whole seconds), is worth nothing.
     #[must_use]
     pub fn cuts_off(&self, issued_at: Timestamp) -> bool {
-        self.not_before
-            .is_some_and(|cut_off| issued_at.unix_seconds() <= cut_off.unix_seconds())
+        crate::session::cuts_off(self.not_before, issued_at)
     }
 
     /// Whether it was given up and nothing of it is left but its number.

@@ -291,6 +291,13 @@ pub struct Presented {
     pub at: Timestamp,
 }
 
+/// Whether a token without a session, issued then (in whole seconds), is from before an account's
+/// cut-off.
+#[must_use]
+pub fn cuts_off(cut_off: Option<Timestamp>, issued_at: Timestamp) -> bool {
+    cut_off.is_some_and(|cut_off| issued_at.unix_seconds() <= cut_off.unix_seconds())
+}
+
 /// Judges `presented` against `session`. Where the verdict changes the session, the change has
 /// been made to `session`, and the caller must commit it together with the verdict or not at all.
 ///

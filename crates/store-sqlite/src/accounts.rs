@@ -355,6 +355,21 @@ pub(crate) fn write_status(
     .map(drop)
 }
 
+/// The status of an account and its cut-off, where there is one.
+pub(crate) fn standing(
+    connection: &Connection,
+    id: AccountId,
+) -> Result<Option<(Status, Option<Timestamp>)>, Fault> {
+    one(
+        connection,
+        "accounts",
+        "SELECT id, status, status_since, suspended_until, erase_at, not_before
+           FROM accounts WHERE id = ?1",
+        [id.0],
+        |row| Ok((read_status(row, 1)?, row.maybe_time(5)?)),
+    )
+}
+
 /// The status of an account, where there is one.
 pub(crate) fn status(connection: &Connection, id: AccountId) -> Result<Option<Status>, Fault> {
     one(
@@ -401,7 +416,7 @@ fn by_identifier(
 }
 
 /// The account of that id.
-pub(crate) fn by_id(connection: &Connection, id: AccountId) -> Result<Option<Account>, Fault> {
+fn by_id(connection: &Connection, id: AccountId) -> Result<Option<Account>, Fault> {
     let sql = select_account!("WHERE id = ?1");
     one(connection, "accounts", sql, [id.0], account)
 }

@@ -5,7 +5,7 @@ use daemun_engine::{
     foreign::{Adopted, Adoption, ForeignId, ForeignState},
     ids::AccountId,
     ports::{Rotated, Rotation},
-    session::{Session, decide},
+    session::{Session, cuts_off, decide},
 };
 use rusqlite::{Connection, params};
 
@@ -85,13 +85,12 @@ fn begin(tx: &Tx<'_>, adoption: Adoption) -> Result<Adopted, Fault> {
 
 /// Why a token of this account is not adopted.
 fn refusal(tx: &Tx<'_>, id: AccountId, adoption: &Adoption) -> Result<Option<Adopted>, Fault> {
-    let Some(account) = accounts::by_id(tx.connection, id)? else {
+    let Some((status, cut_off)) = accounts::standing(tx.connection, id)? else {
         return Ok(Some(Adopted::Refused));
     };
-    if account.status.admits(adoption.presented.at).is_err() {
+    if status.admits(adoption.presented.at).is_err() {
         return Ok(Some(Adopted::Refused));
     }
-    Ok(account
-        .cuts_off(adoption.issued_at)
-        .then_some(Adopted::Dead))
+    let is_cut_off = cuts_off(cut_off, adoption.issued_at);
+    Ok(is_cut_off.then_some(Adopted::Dead))
 }

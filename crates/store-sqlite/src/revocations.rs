@@ -179,19 +179,20 @@ pub(crate) fn insert(
     })
 }
 
-/// The revocations after `seq` that are in force.
+/// The first `limit` revocations after `seq` that are in force.
 pub(crate) fn after(
     connection: &Connection,
     seq: u64,
     now: Timestamp,
+    limit: u32,
 ) -> Result<Vec<Revocation>, Fault> {
     let seq = i64::try_from(seq).unwrap_or(i64::MAX);
     many(
         connection,
         "revocations",
         "SELECT seq, session, account, cut_off, reason, until FROM revocations
-          WHERE seq > ?1 AND until > ?2 ORDER BY seq",
-        params![seq, now.unix_micros()],
+          WHERE seq > ?1 AND until > ?2 ORDER BY seq LIMIT ?3",
+        params![seq, now.unix_micros(), limit],
         revocation,
     )
 }

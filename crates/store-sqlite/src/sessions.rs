@@ -98,7 +98,16 @@ impl Sessions for SqliteStore {
     }
 
     async fn revocations_after(&self, seq: u64, now: Timestamp) -> Stored<Vec<Revocation>> {
-        self.read(move |connection| revocations::after(connection, seq, now))
+        self.revocations_page(seq, now, u32::MAX).await
+    }
+
+    async fn revocations_page(
+        &self,
+        seq: u64,
+        now: Timestamp,
+        limit: u32,
+    ) -> Stored<Vec<Revocation>> {
+        self.read(move |connection| revocations::after(connection, seq, now, limit))
             .await
     }
 }

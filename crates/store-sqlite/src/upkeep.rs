@@ -121,16 +121,48 @@ fn trail(
 ) -> Result<Vec<AuditEvent>, Fault> {
     let (sql, key) = match about {
         AuditSubject::Account(id) => (select_audit!("WHERE account = ?1"), Value::Integer(id.0)),
-        AuditSubject::Session(id) => (
-            select_audit!("WHERE session = ?1"),
-            Value::Blob(id.as_bytes().to_vec()),
-        ),
+        AuditSubject::Session(id) => return trail_of_session(connection, id, limit),
         AuditSubject::Kind(kind) => (
             select_audit!("WHERE kind = ?1"),
             Value::Text(kind.name().into()),
         ),
     };
     many(connection, "audit", sql, params![key, limit], event)
+}
+
+/// Through the account it is of, or through the index of those that are of none. Of a session that
+/// is no longer there nobody knows which; then the whole trail is read.
+fn trail_of_session(
+    connection: &Connection,
+    id: SessionId,
+    limit: u32,
+) -> Result<Vec<AuditEvent>, Fault> {
+    let owner: Option<Option<i64>> = one(
+        connection,
+        "sessions",
+        "SELECT account FROM sessions WHERE id = ?1",
+        [id.as_bytes()],
+        |row| row.get(0),
+    )?;
+    let (sql, account) = match owner {
+        Some(Some(account)) => (
+            select_audit!("WHERE account = ?3 AND session = ?1"),
+            account,
+        ),
+        Some(None) => (
+            select_audit!("WHERE account IS NULL AND session = ?1 AND ?3 = 0"),
+            0,
+        ),
+        None => (select_audit!("WHERE session = ?1 AND ?3 = 0"), 0),
+    };
+    let key = id.as_bytes();
+    many(
+        connection,
+        "audit",
+        sql,
+        params![key, limit, account],
+        event,
+    )
 }
 
 fn event(row: &Columns<'_>) -> Result<AuditEvent, Fault> {
