@@ -87,6 +87,30 @@ impl Installation {
             .ok_or_else(|| "no database in the data folder".into())
     }
 
+    /// Takes an account over from a former back end, under that number.
+    pub fn take_over(&self, id: i64) -> Result<()> {
+        let file = self.folder().join("taken-over.jsonl");
+        let row = format!(r#"{{"id":{id},"phone":"01087654321","password":"!","is_active":true}}"#);
+        std::fs::write(&file, row)?;
+        let mut command = Command::new(binary()?);
+        command.args(["migrate", "import", "--apply", "--jsonl"]);
+        command.arg(&file).arg("--data").arg(self.data());
+        match command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?
+        {
+            status if status.success() => Ok(()),
+            status => Err(format!("daemun migrate import ended with {status}").into()),
+        }
+    }
+
+    /// The team's secret that development mode made.
+    pub fn legacy_secret(&self) -> Result<String> {
+        let text = std::fs::read_to_string(self.data().join("legacy.secret"))?;
+        Ok(text.trim_end_matches('\n').to_owned())
+    }
+
     fn create_account(&self, identifier: &[&str]) -> Result<()> {
         let mut command = Command::new(binary()?);
         command

@@ -1,6 +1,6 @@
 //! daemun's own store, opened beside or before the server: to fill it, and to ask it what no route tells.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use daemun_engine::account::{PasswordHash, Status};
 use daemun_engine::address::{Identifier, Phone};
@@ -58,6 +58,15 @@ pub async fn rolled_forward(installation: &Installation) -> Result<usize> {
     Ok(open(installation)?.audit(about, 1_000).await?.len())
 }
 
+/// When the newest login was: as near to now as need be.
+pub async fn now_of(installation: &Installation) -> Result<Timestamp> {
+    let newest = open(installation)?
+        .sessions_of(AccountId(1), Timestamp::from_unix_seconds(0))
+        .await?;
+    let login = newest.first().ok_or("nobody logged in")?;
+    Ok(login.created_at)
+}
+
 fn open(installation: &Installation) -> Result<SqliteStore> {
     Ok(SqliteStore::open_existing(
         &installation.database()?,
@@ -69,6 +78,7 @@ async fn register(store: &SqliteStore, nth: usize, now: Timestamp) -> Result<Acc
     let account = NewAccount {
         identifier: Identifier::Phone(Phone::parse(&format!("019{nth:08}"))?),
         nickname: None,
+        profile: BTreeMap::new(),
         password: PasswordHash::from_stored("nobody logs in with this"),
         status: Status::Active { since: now },
         code: None,

@@ -1,5 +1,6 @@
 //! Taking accounts over: how fast, and in how much memory, out of a SQLite file such as Django makes.
 
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -34,9 +35,10 @@ pub fn run(scale: Scale, findings: &mut Findings) -> Result<()> {
     let source = installation.folder().join("source.sqlite3");
     generate(&source, scale.accounts)?;
 
-    let dry = measure(&installation, &source, &[])?;
+    let dry = measure(&installation, &source, &[], ("created", scale.accounts))?;
     findings.note("import: dry run", dry.rate(scale.accounts));
-    let first = measure(&installation, &source, &["--apply"])?;
+    let apply = &["--apply"];
+    let first = measure(&installation, &source, apply, ("created", scale.accounts))?;
     let micros = first.took.as_secs_f64() * 1e6 / scale.accounts as f64;
     findings.note("import: accounts", first.rate(scale.accounts));
     findings.at_most("import: time", micros, GOAL_MICROS, " us an account");
@@ -46,7 +48,7 @@ pub fn run(scale: Scale, findings: &mut Findings) -> Result<()> {
         GOAL_MEGABYTES,
         " MB",
     );
-    let again = measure(&installation, &source, &["--apply"])?;
+    let again = measure(&installation, &source, apply, ("unchanged", scale.accounts))?;
     findings.note("import: again, nothing changed", again.rate(scale.accounts));
     Ok(())
 }
@@ -58,10 +60,8 @@ fn generate(path: &Path, accounts: usize) -> Result<()> {
     for n in 1..=i64::try_from(accounts)? {
         // Multiplying by an odd number turns a sequence into one without order.
         let mixed = n.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let hash = format!(
-            "pbkdf2_sha256$720000${mixed:022x}${:=<44}",
-            format!("{mixed:0>43x}")
-        );
+        // 43 characters of base64 whose last has no spare bits, or the hash is refused.
+        let hash = format!("pbkdf2_sha256$720000${mixed:022x}${mixed:0>42x}A=");
         let name = format!("{mixed:016x}");
         let email = format!("{name}@example.com");
         insert.execute(params![n, hash, name, email, n % 1_000 == 0])?;
@@ -83,7 +83,13 @@ impl Measured {
     }
 }
 
-fn measure(installation: &Installation, source: &Path, more: &[&str]) -> Result<Measured> {
+/// Runs the command, which must say that it did `expected`: a rate of rows that were skipped is none.
+fn measure(
+    installation: &Installation,
+    source: &Path,
+    more: &[&str],
+    expected: (&str, usize),
+) -> Result<Measured> {
     let mut command = Command::new(daemun::binary()?);
     command
         .args(["migrate", "import", "--json", "--django-sqlite"])
@@ -96,7 +102,7 @@ fn measure(installation: &Installation, source: &Path, more: &[&str]) -> Result<
     }
     let begun = Instant::now();
     let mut child = command
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
     let mut peak_megabytes: f64 = 0.0;
@@ -107,13 +113,25 @@ fn measure(installation: &Installation, source: &Path, more: &[&str]) -> Result<
         peak_megabytes = peak_megabytes.max(peak(&child));
         std::thread::sleep(Duration::from_millis(5));
     };
-    match status.success() {
-        true => Ok(Measured {
-            took: begun.elapsed(),
-            peak_megabytes,
-        }),
-        false => Err(format!("daemun migrate import ended with {status}").into()),
+    let took = begun.elapsed();
+    if !status.success() {
+        return Err(format!("daemun migrate import ended with {status}").into());
     }
+    // A page of text: the pipe holds it until now.
+    let mut answer = String::new();
+    child
+        .stdout
+        .take()
+        .ok_or("no standard output")?
+        .read_to_string(&mut answer)?;
+    let (what, count) = expected;
+    if !answer.contains(&format!("\"{what}\": {count},")) {
+        return Err(format!("not all {count} accounts were {what}: {answer}").into());
+    }
+    Ok(Measured {
+        took,
+        peak_megabytes,
+    })
 }
 
 /// The most memory the process has had resident so far, as the kernel remembers it.

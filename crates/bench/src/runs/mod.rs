@@ -1,5 +1,6 @@
 //! The runs, one module per question.
 
+mod adopt;
 mod forward_auth;
 mod guard;
 mod idle;
@@ -26,6 +27,8 @@ pub enum Run {
     Idle,
     /// Processor time of a refresh against the floor.
     Refresh,
+    /// Processor time of adopting a former back end's tokens against plain refreshes.
+    Adopt,
     /// Latency of refreshes on a disk that is slow to flush.
     RefreshSlowDisk,
     /// Rotation, simulated: honest browsers, bad networks, thieves.
@@ -58,6 +61,7 @@ impl Run {
             Self::Token => "token layer",
             Self::Idle => "idle server",
             Self::Refresh => "refresh",
+            Self::Adopt => "adoption",
             Self::RefreshSlowDisk => "refresh on a slow disk",
             Self::Simulate => "simulated browsers and thieves",
             Self::Guard => "guarded request",
@@ -81,6 +85,7 @@ impl Run {
                 Self::Token => token::run(findings),
                 Self::Idle => idle::run(findings).await,
                 Self::Refresh => refresh::against_floor(scale, findings).await,
+                Self::Adopt => adopt::run(scale, findings).await,
                 Self::RefreshSlowDisk => refresh::on_slow_disk(scale, findings).await,
                 Self::Simulate => {
                     simulate::run(scale, findings);

@@ -76,7 +76,9 @@ impl Tally {
             return;
         }
         self.thefts += 1;
-        if outcome.rode_along && outcome.acts_granted > 2 * RotationPolicy::default().recovery_gap {
+        if outcome.rode_along
+            && outcome.acts_granted > 2 * world::recovery_gap(RotationPolicy::default())
+        {
             self.uncaught.push(seed);
         } else if !outcome.revoked {
             self.undecided += 1;

@@ -334,7 +334,7 @@ impl World {
             *last = generation;
         }
         let away_since = self.last_acts.iter().copied().min().unwrap_or(generation);
-        self.outcome.rode_along &= generation - away_since <= self.policy.recovery_gap;
+        self.outcome.rode_along &= generation - away_since <= recovery_gap(self.policy);
     }
 
     /// What the network did to the browser, seen from outside: it presents a token that was
@@ -359,7 +359,7 @@ impl World {
         let since = self
             .session
             .generation
-            .saturating_sub(self.policy.recovery_gap);
+            .saturating_sub(recovery_gap(self.policy));
         self.strains
             .iter()
             .filter(|generation| **generation > since)
@@ -400,4 +400,9 @@ fn new_session(by: ClientPrint) -> Session {
         user_agent: "".into(),
         network: "".into(),
     }
+}
+
+/// How many generations must pass between two recoveries.
+pub(super) fn recovery_gap(policy: RotationPolicy) -> u64 {
+    policy.recovery_gap.unwrap_or(u64::MAX)
 }
