@@ -26,8 +26,6 @@ pub(crate) struct Snapshot {
     pub(crate) verifier: Verifier<Access>,
     /// Another one for other keys.
     pub(crate) version: u64,
-    /// Whether signatures are dear enough to be remembered.
-    pub(crate) remembers: bool,
     all: Vec<VerifyingKey>,
     revoked_version: u64,
     /// From when on the keys are too old; never where they are not fetched.
@@ -99,14 +97,9 @@ impl KeyHolder {
                 before.map_or(0, |before| before.version + 1),
             ),
         };
-        let remembers = verifier
-            .keys()
-            .iter()
-            .any(|key| !key.algorithm().is_symmetric());
         *now = Some(Arc::new(Snapshot {
             verifier,
             version,
-            remembers,
             all,
             revoked_version,
             ends,

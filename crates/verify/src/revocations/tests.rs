@@ -1,4 +1,4 @@
-use super::{Entry, RevocationSet};
+use super::{Entry, RevocationSet, session_id};
 
 const NOW: i64 = 1_790_000_000;
 
@@ -152,4 +152,19 @@ fn entries_that_lack_something_are_an_error_and_not_passed_over() {
         let list = format!(r#"{{"entries":[{entry}]}}"#);
         assert!(Entry::read_list(&list).is_err(), "{entry}");
     }
+}
+
+#[test]
+fn session_ids_are_read_as_the_standard_library_would() {
+    let good = "0192f3c1A5b27c3d8e4f5a6b7c8d9E0f";
+    assert_eq!(session_id(good), u128::from_str_radix(good, 16).ok());
+    for at in 0..32 {
+        for wrong in ['/', ':', '@', 'G', '`', 'g', '+', '-', '\0', 'q'] {
+            let mut text = good.to_owned();
+            text.replace_range(at..=at, &wrong.to_string());
+            assert_eq!(session_id(&text), None, "{text}");
+        }
+    }
+    assert_eq!(session_id(&good[1..]), None);
+    assert_eq!(session_id(&format!("0{good}")), None);
 }
