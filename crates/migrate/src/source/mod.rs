@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How many rows are in a batch.
-pub const BATCH: usize = 500;
+pub const BATCH: usize = 1_000;
 /// How many batches are read ahead.
 const AHEAD: usize = 4;
 
