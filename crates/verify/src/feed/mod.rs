@@ -105,7 +105,7 @@ enum Ended {
     #[error("daemun does not take the service key ({0}); make one with the scope `revocations`")]
     Unauthorized(u16),
     #[error("daemun answered {0}")]
-    Status(u16),
+    Status(u16, Option<Duration>),
     #[error("daemun answered something else than a stream of events")]
     NoStream,
     #[error("daemun cannot be reached")]
@@ -181,7 +181,11 @@ impl Listener {
                 self.follower.start_over();
                 strikes = 0;
             }
-            tokio::time::sleep(backoff.next()).await;
+            let asked = match ended {
+                Ended::Status(_, Some(asked)) => asked.min(self.timing.retry_to),
+                _ => Duration::ZERO,
+            };
+            tokio::time::sleep(backoff.next().max(asked)).await;
         }
     }
 
@@ -239,9 +243,15 @@ impl Listener {
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                 Err(Ended::Unauthorized(status.as_u16()))
             }
-            status => Err(Ended::Status(status.as_u16())),
+            status => Err(Ended::Status(status.as_u16(), retry_after(&response))),
         }
     }
+}
+
+/// RFC 9110 §10.2.3, in seconds; dates are not looked at.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    seconds.parse().ok().map(Duration::from_secs)
 }
 
 fn is_stream(response: &Response) -> bool {
