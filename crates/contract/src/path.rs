@@ -60,8 +60,11 @@ pub struct PathPattern {
 }
 
 /// What no contract has routes at or below: it is the server's own, whichever contracts are mounted.
-const RESERVED: [&str; 9] = [
+const RESERVED: [&str; 12] = [
     "/v1/admin",
+    "/v1/revocations",
+    "/v1/introspect",
+    "/v1/revoke",
     "/forward-auth",
     "/.well-known",
     "/docs",
@@ -214,6 +217,9 @@ mod tests {
             "/v1/admin/",
             "/v1/admin/accounts",
             "/v1/{what}",
+            "/v1/revocations/ack",
+            "/v1/revoke",
+            "/v1/introspect",
             "/{a}/admin/{b}",
             "/{page}",
             "/.well-known/jwks.json",
@@ -229,6 +235,7 @@ mod tests {
             "/",
             "/v1",
             "/v1/administrators",
+            "/v1/revoked",
             "/v1/sessions/{id}",
             "/admin",
             "/users/{id}",

@@ -29,6 +29,7 @@ use crate::{
     seal::{MasterKey, SealError, Sealer},
     service_key::{LivingKeys, ServiceKeys},
     session::{Burst, Session, Subject},
+    stream::Telling,
     time::Timestamp,
     tokens::{SpecKeys, TokenMachine},
 };
@@ -144,6 +145,7 @@ pub struct Engine {
     pub(crate) limits: Limits,
     pub(crate) cache: AccountCache,
     pub(crate) revocations: RevocationSet,
+    pub(crate) telling: Telling,
     pub(crate) service_keys: LivingKeys,
     pub(crate) service_name: String,
     pub(crate) print_key: hmac::Key,
@@ -171,6 +173,7 @@ impl Engine {
         let store = parts.store;
         let master = &parts.master;
         let key_sealer = master.sealer("signing keys")?;
+        let telling = Telling::new(&*parts.entropy).map_err(KeysError::from)?;
         let ring = KeyRing::load(&*store, &key_sealer, &*parts.entropy, now).await?;
         let horizon = parts
             .policies
@@ -190,6 +193,7 @@ impl Engine {
             limits: parts.limits,
             cache: AccountCache::default(),
             revocations: RevocationSet::default(),
+            telling,
             service_keys: LivingKeys::default(),
             service_name: parts.service_name,
             print_key: master.hmac("client prints"),
@@ -216,7 +220,7 @@ impl Engine {
             let name = realm.policy.contract.clone();
             engine.realms.insert(name, Arc::new(realm));
         }
-        engine.sync_revocations().await?;
+        engine.read_log().await?;
         engine.load_service_keys().await?;
         Ok(engine)
     }
@@ -281,7 +285,7 @@ impl Engine {
     /// Where the store fails.
     pub async fn sync(&self) -> Result<(), KeysError> {
         self.cache.clear();
-        self.sync_revocations().await?;
+        self.read_log().await?;
         self.load_service_keys().await?;
         self.tend_keys(false).await?;
         Ok(())
@@ -354,7 +358,17 @@ impl Engine {
         })
     }
 
+    /// Takes in what this process committed, before it says so to anybody; what follows the log
+    /// is told to look.
     pub(crate) fn applied(&self, revocations: &[Revocation]) {
+        self.hold(revocations);
+        if !revocations.is_empty() {
+            self.telling.hint();
+        }
+    }
+
+    /// Has every guard of this process know of revocations.
+    pub(crate) fn hold(&self, revocations: &[Revocation]) {
         self.revocations.apply(revocations);
         for revocation in revocations {
             if let crate::revocation::RevokedThing::AccountBefore(id, _) = revocation.thing {
@@ -400,16 +414,6 @@ impl Engine {
             detail: Some(detail.into()),
         };
         self.upkeep.record(event).await
-    }
-
-    async fn sync_revocations(&self) -> Result<(), StoreError> {
-        let after = self.revocations.last_seq();
-        let news = self
-            .sessions
-            .revocations_after(after, self.clock.now())
-            .await?;
-        self.applied(&news);
-        Ok(())
     }
 
     async fn load_keys(&self, now: Timestamp) -> Result<KeyRing, KeysError> {

@@ -37,6 +37,7 @@ pub mod revocation;
 pub mod seal;
 pub mod service_key;
 pub mod session;
+pub mod stream;
 pub mod time;
 mod tokens;
 pub mod vocabulary;

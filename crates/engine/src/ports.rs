@@ -322,6 +322,19 @@ pub trait Sessions: Send + Sync {
 
     /// The revocations after `seq` that are still in force, in order.
     async fn revocations_after(&self, seq: u64, now: Timestamp) -> Stored<Vec<Revocation>>;
+
+    /// The first `limit` of them. Nothing may come later that stands before what was read: whoever
+    /// has read up to a number never looks back.
+    async fn revocations_page(
+        &self,
+        seq: u64,
+        now: Timestamp,
+        limit: u32,
+    ) -> Stored<Vec<Revocation>> {
+        let mut page = self.revocations_after(seq, now).await?;
+        page.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(page)
+    }
 }
 
 /// A session to be opened.

@@ -4,13 +4,7 @@
 //! single sessions, and accounts with "nothing issued before T". An entry is forgotten once no
 //! access token it could concern is still alive, so the set is bounded by the access lifetime.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::HashMap, sync::RwLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +41,6 @@ pub struct Revocation {
 #[derive(Debug, Default)]
 pub struct RevocationSet {
     entries: RwLock<Entries>,
-    last_seq: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -65,14 +58,7 @@ impl RevocationSet {
         let mut entries = self.entries.write().unwrap_or_else(|e| e.into_inner());
         for revocation in revocations {
             entries.insert(revocation);
-            self.last_seq.fetch_max(revocation.seq, Ordering::AcqRel);
         }
-    }
-
-    /// The highest place in the log this set has heard of.
-    #[must_use]
-    pub fn last_seq(&self) -> u64 {
-        self.last_seq.load(Ordering::Acquire)
     }
 
     /// Why a token of this session or account is revoked; `None` where it is not.

@@ -59,11 +59,20 @@ pub enum ServiceScope {
     Tokens,
     /// Administer accounts and sessions.
     Admin,
+    /// Follow the stream of revocations.
+    Revocations,
+    /// Ask about tokens, and revoke them.
+    Introspection,
 }
 
 impl ServiceScope {
     /// Every scope.
-    pub const ALL: [Self; 2] = [Self::Tokens, Self::Admin];
+    pub const ALL: [Self; 4] = [
+        Self::Tokens,
+        Self::Admin,
+        Self::Revocations,
+        Self::Introspection,
+    ];
 
     /// The stable name that stores and commands use.
     #[must_use]
@@ -71,6 +80,8 @@ impl ServiceScope {
         match self {
             Self::Tokens => "tokens",
             Self::Admin => "admin",
+            Self::Revocations => "revocations",
+            Self::Introspection => "introspection",
         }
     }
 
@@ -239,6 +250,7 @@ impl Engine {
         let _turn = self.service_keys.loading.lock().await;
         let keys = self.service_key_store.service_keys().await?;
         self.service_keys.replace(keys);
+        self.telling.wake();
         Ok(())
     }
 }
@@ -255,6 +267,12 @@ impl LivingKeys {
         let living = keys.into_iter().filter(|key| key.revoked_at.is_none());
         let by_id = living.map(|key| (key.id.clone(), key)).collect();
         *self.by_id.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(by_id);
+    }
+
+    /// Whether the key of that id lives and has the scope. Its secret was checked before.
+    pub(crate) fn lives(&self, id: &str, scope: ServiceScope) -> bool {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        by_id.get(id).is_some_and(|key| key.scopes.contains(&scope))
     }
 
     fn find(&self, presented: &str, scope: ServiceScope) -> Option<ServiceCaller> {

@@ -17,7 +17,7 @@ use axum::{
 use bytes::Bytes;
 use daemun_contract::{Contract, Faults, Source};
 use daemun_engine::{Engine, legacy::LegacySecrets, time::Timestamp, vocabulary::Outcome};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use crate::{
@@ -37,6 +37,7 @@ use crate::{
         BodyFault, Cidr, Handler, Peer, RequestBody, TransportStats, client_address, read_body,
     },
     trust::{Trust, Way},
+    verifiers::{Call, Verifiers},
 };
 
 /// The shortest password of accounts that services make, where no contract says.
@@ -209,6 +210,12 @@ impl App {
             finish(&mut response, id, self.hsts);
             return response;
         }
+        if let Some(call) = Call::at(head.uri.path()) {
+            let verifiers = self.verifiers();
+            let mut response = Box::pin(verifiers.answer(call, &head, body)).await;
+            finish(&mut response, id, self.hsts);
+            return response;
+        }
         let mut response = match self.table.find(&self.mounted, head.uri.path()) {
             Some(hit) => {
                 let (mut response, told) =
@@ -236,6 +243,14 @@ impl App {
             engine: &self.engine,
             trust: &self.trust,
             password_min: self.password_min,
+            max_body_bytes: self.max_body_bytes,
+        }
+    }
+
+    fn verifiers(&self) -> Verifiers<'_> {
+        Verifiers {
+            engine: &self.engine,
+            trust: &self.trust,
             max_body_bytes: self.max_body_bytes,
         }
     }
@@ -359,7 +374,7 @@ impl App {
         let Ok(response) = self.pages.clone().oneshot(request).await;
         let (parts, body) = response.into_parts();
         match body.collect().await {
-            Ok(whole) => Response::from_parts(parts, Full::new(whole.to_bytes())),
+            Ok(whole) => Response::from_parts(parts, Body::from(whole.to_bytes())),
             Err(_) => problem(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",

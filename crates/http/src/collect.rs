@@ -1,16 +1,14 @@
 //! Telling of all faults at once: the answers to each, joined into one.
 
-use bytes::Bytes;
 use daemun_contract::Source;
 use daemun_engine::{
     operations::PartialSignUp,
     vocabulary::{Failure, Input, Outcome},
 };
-use http_body_util::Full;
 
 use crate::{
     request::{InputFault, Inputs, Places},
-    respond::render,
+    respond::{Body, render},
     run::{Run, Told},
     values::AnswerValues,
 };
@@ -140,7 +138,7 @@ impl Run<'_> {
         let values = AnswerValues::failure(self.head, &found.failure, found.name);
         let cookies = &self.mounted.cookies;
         let mut response = render(answer, self.locale, self.head, &values, cookies);
-        *response.body_mut() = Full::new(Bytes::from(body));
+        *response.body_mut() = Body::from(body);
         Told {
             response,
             outcome: found.failure.outcome,

@@ -8,6 +8,7 @@
 
 mod admin;
 mod app;
+mod body;
 mod collect;
 mod cookies;
 mod fields;
@@ -18,11 +19,13 @@ mod origin;
 mod pages;
 mod request;
 mod respond;
+mod revocations;
 mod run;
 mod table;
 pub mod transport;
 mod trust;
 mod values;
+mod verifiers;
 
 pub use admin::{account_json, event_json, session_json, session_state, session_why};
 pub use app::{App, AppError, AppParts, OutboxView, SentMessage};

@@ -150,7 +150,11 @@ async fn metrics(State(state): Shared, Extension(visitor): Extension<Visitor>) -
         return nothing_here().await;
     }
     let stats = &state.stats;
+    let listeners = state.engine.listeners();
+    let lags = listeners.iter().map(|listener| listener.behind);
     let gauges = [
+        ("daemun_verifiers_listening", listeners.len() as u64),
+        ("daemun_verifiers_largest_lag", lags.max().unwrap_or(0)),
         (
             "daemun_connections_open",
             stats.open.load(Ordering::Relaxed),

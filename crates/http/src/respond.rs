@@ -3,14 +3,11 @@
 use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use bytes::Bytes;
 use daemun_contract::Answer;
-use http_body_util::Full;
+use daemun_engine::service_key::ServiceScope;
 
+pub(crate) use crate::body::Body;
 use crate::{cookies::CookieReader, request::Head, values::AnswerValues};
-
-/// The body type of every response.
-pub(crate) type Body = Full<Bytes>;
 
 /// Renders `answer` with its slots filled.
 pub(crate) fn render(
@@ -22,7 +19,7 @@ pub(crate) fn render(
 ) -> Response<Body> {
     let mut body = Vec::with_capacity(1024);
     answer.render_body(locale, values, &mut body);
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -82,6 +79,32 @@ pub(crate) fn finish(
     }
 }
 
+/// The answer to a service that shows no key, or none that is good for `scope`.
+pub(crate) fn unknown_service(scope: ServiceScope) -> Response<Body> {
+    let detail = format!(
+        "Show a service key with the scope `{}`: Authorization: Bearer dsk_…",
+        scope.name()
+    );
+    let mut response = problem(StatusCode::UNAUTHORIZED, "unknown_service", &detail);
+    let bearer = HeaderValue::from_static("Bearer");
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, bearer);
+    response
+}
+
+/// An answer in JSON that belongs to no contract.
+pub(crate) fn json(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(value.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, json);
+    let no_store = HeaderValue::from_static("no-store");
+    headers.insert(header::CACHE_CONTROL, no_store);
+    response
+}
+
 /// An answer that belongs to no contract, as RFC 9457 has it.
 pub(crate) fn problem(status: StatusCode, code: &str, detail: &str) -> Response<Body> {
     let body = serde_json::json!({
@@ -91,7 +114,7 @@ pub(crate) fn problem(status: StatusCode, code: &str, detail: &str) -> Response<
         "detail": detail,
         "code": code,
     });
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(

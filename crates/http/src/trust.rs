@@ -91,6 +91,25 @@ impl Trust {
         service
     }
 
+    /// The same, where the key is good for any of `scopes`.
+    pub(crate) fn service_of_any(
+        &self,
+        engine: &Engine,
+        head: &Head,
+        scopes: &[ServiceScope],
+    ) -> Option<ServiceCaller> {
+        let Shown::Key(key) = shown(head) else {
+            return None;
+        };
+        let service = scopes.iter().find_map(|scope| engine.service(key, *scope));
+        if service.is_none()
+            && let Some(scope) = scopes.first()
+        {
+            self.tell_of_bad_key(head, *scope);
+        }
+        service
+    }
+
     /// Whether a request may name the subjects of sessions. One that shows a key is judged by the
     /// key alone.
     pub(crate) fn may_name_subjects(

@@ -28,10 +28,15 @@ pub(crate) fn start(
     retention: Retention,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    tasks.spawn(follow_log(Arc::clone(engine)));
     tasks.spawn(take_in(Arc::clone(engine), Arc::clone(store)));
     tasks.spawn(tend_keys(Arc::clone(engine)));
     tasks.spawn(clear_away(Arc::clone(engine), retention));
     tasks
+}
+
+async fn follow_log(engine: Arc<Engine>) {
+    engine.follow_log().await;
 }
 
 async fn take_in(engine: Arc<Engine>, store: Arc<SqliteStore>) {

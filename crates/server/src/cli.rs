@@ -310,7 +310,7 @@ pub(crate) enum ServiceKey {
         #[arg(long)]
         name: String,
         /// What whoever shows it may do; can be given several times
-        #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = ["tokens", "admin"])]
+        #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = ["tokens", "admin", "revocations", "introspection"])]
         scopes: Vec<String>,
         #[command(flatten)]
         place: Place,

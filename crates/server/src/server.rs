@@ -103,12 +103,17 @@ pub(crate) async fn run(core: Core, setup: Setup, ready: impl FnOnce()) -> Outco
     let mut chores = background::start(&core.engine, &core.store, setup.retention);
     chores.spawn(control::answer(control, Arc::clone(&core.engine)));
     let mail = tokio::spawn(worker.run(stop.clone().asked()));
+    let engine = Arc::clone(&core.engine);
+    let asked = async move {
+        stop.asked().await;
+        engine.end_listening();
+    };
     let web = transport::serve(
         vec![setup.listener],
         Arc::new(app),
         setup.transport,
         stats,
-        stop.asked(),
+        asked,
     );
     ready();
     info!(version = env!("CARGO_PKG_VERSION"), data = %core.data.path().display(), "ready");

@@ -13,7 +13,7 @@ mod shown;
 
 use axum::{
     body::HttpBody,
-    http::{HeaderValue, Method, Response, StatusCode, header},
+    http::{Method, Response},
 };
 use bytes::Bytes;
 use daemun_engine::{
@@ -22,14 +22,12 @@ use daemun_engine::{
     operations::By,
     service_key::{ServiceCaller, ServiceScope},
 };
-use http_body_util::Full;
-use serde_json::Value;
 
 pub use shown::{account_json, event_json, session_json, session_state, session_why};
 
 use crate::{
     request::{Head, percent_decoded},
-    respond::{Body, problem},
+    respond::{Body, json, unknown_service},
     transport::{BodyFault, read_body},
     trust::Trust,
 };
@@ -110,7 +108,7 @@ impl Admin<'_> {
         B: HttpBody<Data = Bytes, Error: Into<BodyFault>> + Unpin,
     {
         let Some(service) = self.trust.service(self.engine, head, ServiceScope::Admin) else {
-            return unknown_service();
+            return unknown_service(ServiceScope::Admin);
         };
         let mut response = match self.serve(head, body, &service).await {
             Ok(response) => response,
@@ -192,28 +190,6 @@ fn params(pattern: &str, path: &str) -> Option<Vec<String>> {
             _ => return None,
         }
     }
-}
-
-fn unknown_service() -> Response<Body> {
-    let detail = "Show a service key with the scope `admin`: Authorization: Bearer dsk_…";
-    let mut response = problem(StatusCode::UNAUTHORIZED, "unknown_service", detail);
-    let bearer = HeaderValue::from_static("Bearer");
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, bearer);
-    response
-}
-
-/// An answer in JSON.
-fn json(status: StatusCode, value: &Value) -> Response<Body> {
-    let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    let json = HeaderValue::from_static("application/json");
-    headers.insert(header::CONTENT_TYPE, json);
-    let no_store = HeaderValue::from_static("no-store");
-    headers.insert(header::CACHE_CONTROL, no_store);
-    response
 }
 
 #[cfg(test)]

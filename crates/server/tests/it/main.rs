@@ -23,5 +23,6 @@ mod python;
 mod revocation;
 mod schemathesis;
 mod service_keys;
+mod stream;
 mod verify;
 mod wire;
