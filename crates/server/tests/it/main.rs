@@ -20,6 +20,7 @@ mod interop;
 mod life;
 mod migrate;
 mod python;
+mod resource_server;
 mod revocation;
 mod schemathesis;
 mod service_keys;

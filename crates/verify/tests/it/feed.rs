@@ -1,6 +1,6 @@
 //! Revocations, over a real stream.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daemun_verify::{Builder, Refusal, ResourceServer, Stale, test_kit::TestIssuer};
 
@@ -242,15 +242,26 @@ async fn a_place_that_makes_no_sense_twice_is_given_up() {
 
 #[tokio::test]
 async fn a_stream_without_heartbeats_is_left_though_bytes_trickle() {
-    let mut scene = scene("").await;
-    let mut stream = scene.stream;
+    let mut fake = Fake::start().await;
+    let issuer = TestIssuer::native();
+    let mut timing = quick();
+    timing.silence = Duration::from_millis(300);
+    let _server = follows(&fake, &issuer)
+        .timing(timing)
+        .build()
+        .await
+        .unwrap();
+    let mut stream = fake.connection().await;
+    stream.open().await;
+    stream.snapshot("e.10", "").await;
+    fake.acknowledged("e.10").await;
     let trickle = tokio::spawn(async move {
         loop {
             stream.write(": still here\n").await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    let again = scene.fake.connection().await;
+    let again = fake.connection().await;
     assert_eq!(again.request.headers["last-event-id"], "e.10");
     trickle.abort();
 }
@@ -322,4 +333,54 @@ async fn acknowledgements_come_with_the_key_and_not_for_every_entry() {
     let between = fake.acknowledged("e.100").await;
     assert!(between.len() < 10, "{between:?}");
     assert_eq!(server.revocations().len(), 100);
+}
+
+#[tokio::test]
+async fn a_server_that_says_when_to_come_back_is_not_asked_before() {
+    let mut fake = Fake::start().await;
+    let issuer = TestIssuer::native();
+    let mut timing = quick();
+    timing.retry_to = Duration::from_millis(200);
+    let _server = follows(&fake, &issuer)
+        .timing(timing)
+        .build()
+        .await
+        .unwrap();
+    let mut full = fake.connection().await;
+    let begun = Instant::now();
+    full.write("HTTP/1.1 503 X\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n")
+        .await;
+    fake.connection().await;
+    assert!(
+        begun.elapsed() >= timing.retry_to,
+        "its patience ends at our own limit"
+    );
+}
+
+#[tokio::test]
+async fn a_large_snapshot_is_held_whole() {
+    let mut scene = scene("").await;
+    drop(scene.stream);
+    let mut stream = scene.fake.connection().await;
+    stream.open().await;
+    stream.event("reset", "f.0", r#"{"epoch":"f"}"#).await;
+    for batch in 0..30_u32 {
+        let ids = (0..1_000).map(|n| session_entry(&format!("{:032x}", batch * 1_000 + n)));
+        stream
+            .entries("f.9", &ids.collect::<Vec<_>>().join(","))
+            .await;
+    }
+    stream.ready("f.9", "9").await;
+    scene.fake.acknowledged("f.9").await;
+    assert_eq!(scene.server.revocations().len(), 30_000);
+}
+
+#[tokio::test]
+async fn nothing_goes_on_once_the_last_handle_is_gone() {
+    let mut scene = scene("").await;
+    let clone = scene.server.clone();
+    drop(scene.server);
+    assert!(clone.feed().is_some());
+    drop(clone);
+    scene.stream.closed().await;
 }

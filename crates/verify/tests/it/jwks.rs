@@ -72,7 +72,7 @@ async fn a_hundred_requests_with_a_new_key_cause_one_fetch() {
     fake.publish(&key_set(&[&old]));
     let issuer = issuer(&fake.url, &old);
     let mut timing = quick();
-    timing.refetch_gap = Duration::from_millis(50);
+    timing.refetch_gap = Duration::from_millis(300);
     let server = discover(&fake, &issuer)
         .timing(timing)
         .build()

@@ -1,17 +1,22 @@
 //! What happens to good tokens while nobody says which were revoked.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
-use daemun_verify::{Profile, Refusal, ResourceServer, Stale, test_kit::TestIssuer};
+use bytes::Bytes;
+use daemun_verify::{Principal, Profile, Refusal, ResourceServer, Stale, test_kit::TestIssuer};
+use http::{Request, Response};
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::fake::{Fake, quick};
+
+const STALE: Duration = Duration::from_millis(500);
 
 async fn server(fake: &Fake, issuer: &TestIssuer, stale: Stale) -> ResourceServer {
     ResourceServer::with_keys([issuer.verifying_key()], Profile::native(TestIssuer::NAME))
         .clock(issuer.clock())
         .reach_at(&fake.url)
         .revocations("a service key")
-        .when_stale(Duration::from_millis(200), stale)
+        .when_stale(STALE, stale)
         .timing(quick())
         .build()
         .await
@@ -40,7 +45,7 @@ async fn s88_under_deny_good_tokens_wait_and_bad_ones_are_told_so() {
     server.feed().unwrap().ready().await;
     assert_eq!(refused().await, None);
     drop(stream);
-    tokio::time::sleep(Duration::from_millis(201)).await;
+    tokio::time::sleep(STALE * 2).await;
     assert_eq!(refused().await, Some(Refusal::RevocationsUnavailable));
 }
 
@@ -92,4 +97,30 @@ async fn s44_s45_under_introspect_daemun_is_asked_with_the_key_and_never_in_a_ur
         server.check(&good).await.unwrap_err(),
         Refusal::RevocationsUnavailable
     );
+}
+
+#[tokio::test]
+async fn s88_the_layer_waits_for_an_answer_and_says_503_where_there_is_none() {
+    let mut fake = Fake::start().await;
+    let issuer = TestIssuer::native();
+    let server = server(&fake, &issuer, Stale::Introspect).await;
+    let guard = server.layer().required();
+    let good = format!("Bearer {}", issuer.token(7).mint());
+    let ask = || {
+        let request = Request::builder().header("authorization", &good);
+        let service = guard.layer(service_fn(async |request: Request<()>| {
+            let who = Principal::among(request.extensions()).and_then(|who| who.account());
+            Ok::<_, Infallible>(Response::new(Bytes::from(format!("{who:?}"))))
+        }));
+        service.oneshot(request.body(()).unwrap())
+    };
+    introspects(&fake, 200, r#"{"active":true}"#);
+    assert_eq!(ask().await.unwrap().body(), "Some(7)");
+    introspects(&fake, 200, r#"{"active":false}"#);
+    assert_eq!(ask().await.unwrap().status(), 401);
+    fake.go_down().await;
+    let answer = ask().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert!(answer.headers().contains_key("retry-after"));
+    assert!(!answer.headers().contains_key("www-authenticate"));
 }
