@@ -144,7 +144,8 @@ impl Builder {
         self
     }
 
-    /// Follows daemun's revocations, with a service key that has the scope `revocations`.
+    /// Follows daemun's revocations, with a service key that has the scope `revocations`; for [`Stale::Introspect`] it
+    /// needs the scope `introspection` as well.
     pub fn revocations(mut self, service_key: &str) -> Self {
         self.service_key = Some(service_key.to_owned());
         self

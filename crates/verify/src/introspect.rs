@@ -70,7 +70,10 @@ impl Introspection {
             .ok()?;
         if response.status() != StatusCode::OK {
             let status = response.status().as_u16();
-            tracing::warn!(status, "daemun did not say whether a token is good");
+            tracing::warn!(
+                status,
+                "daemun did not say whether a token is good; the service key needs the scope `introspection`"
+            );
             return None;
         }
         let mut body = Vec::new();
