@@ -159,7 +159,7 @@ pub struct Engine {
     /// How long the longest access token of any contract lives.
     horizon: Duration,
     ring: RwLock<KeyRing>,
-    realms: BTreeMap<Box<str>, Arc<Realm>>,
+    pub(crate) realms: BTreeMap<Box<str>, Arc<Realm>>,
 }
 
 impl Engine {

@@ -13,6 +13,7 @@ mod collect;
 mod cookies;
 mod fields;
 mod forward_auth;
+mod introspect;
 mod metrics;
 mod mounted;
 mod origin;

@@ -14,6 +14,7 @@ use daemun_engine::{
 };
 
 use crate::{
+    introspect,
     request::Head,
     respond::{Body, problem, unknown_service},
     revocations,
@@ -28,6 +29,10 @@ pub(crate) enum Call {
     Listen,
     /// A listener says how far it is.
     Confirm,
+    /// Whether a token is good.
+    Introspect,
+    /// That a token be good no more.
+    Revoke,
 }
 
 /// What answers.
@@ -44,6 +49,8 @@ impl Call {
         match path {
             "/v1/revocations" => Some(Self::Listen),
             "/v1/revocations/ack" => Some(Self::Confirm),
+            "/v1/introspect" => Some(Self::Introspect),
+            "/v1/revoke" => Some(Self::Revoke),
             _ => None,
         }
     }
@@ -52,13 +59,15 @@ impl Call {
     const fn scopes(self) -> &'static [ServiceScope] {
         match self {
             Self::Listen | Self::Confirm => &[ServiceScope::Revocations],
+            Self::Introspect => &[ServiceScope::Introspection],
+            Self::Revoke => &[ServiceScope::Introspection, ServiceScope::Tokens],
         }
     }
 
     fn takes(self, method: &Method) -> bool {
         match self {
             Self::Listen => *method == Method::GET || *method == Method::HEAD,
-            Self::Confirm => *method == Method::POST,
+            Self::Confirm | Self::Introspect | Self::Revoke => *method == Method::POST,
         }
     }
 }
@@ -101,6 +110,8 @@ impl Verifiers<'_> {
         match call {
             Call::Listen => revocations::listen(self.engine, head, service).await,
             Call::Confirm => revocations::confirm(self.engine, head, &service, &body),
+            Call::Introspect => introspect::introspect(self.engine, head, &body).await,
+            Call::Revoke => introspect::revoke(self.engine, head, &service, &body).await,
         }
     }
 }

@@ -17,6 +17,7 @@ mod doctor;
 mod forward_auth;
 mod harness;
 mod interop;
+mod introspection;
 mod life;
 mod migrate;
 mod python;
