@@ -181,3 +181,36 @@ async fn s33_what_was_ended_is_refused_by_resource_servers_within_a_second() {
         Some(Refusal::Revoked)
     );
 }
+
+#[tokio::test]
+async fn s88_where_revocations_are_not_heard_the_server_is_asked_about_each_token() {
+    let mut scene = scene().await;
+    let daemun = &scene.daemun;
+    let scopes = [
+        "--scope",
+        "revocations",
+        "--scope",
+        "introspection",
+        "--json",
+    ];
+    let create = [&["service-key", "create", "--name", "notes"][..], &scopes].concat();
+    let key = daemun.run(&create).expect(0).json();
+    let key = key["key"].as_str().expect("a key").to_owned();
+    let server = follows(of_phone_pair(daemun), daemun, &key)
+        .when_stale(Duration::ZERO, Stale::Introspect)
+        .build()
+        .await
+        .unwrap();
+    let access = &scene.by_phone.access;
+    assert_eq!(server.check(access).await.unwrap().account(), Some(2));
+    daemun.run(&["account", "suspend", "2"]).expect(0);
+    assert_eq!(refused(&server, access).await, Some(Refusal::Revoked));
+    // SECURITY 88: what nobody can tell is a 503.
+    daemun.run(&["account", "restore", "2"]).expect(0);
+    let access = phone_pair(daemun, PHONE).await.access;
+    assert_eq!(refused(&server, &access).await, None);
+    scene.daemun.signal("TERM");
+    scene.daemun.ended().await;
+    let refused = refused(&server, &access).await;
+    assert_eq!(refused, Some(Refusal::RevocationsUnavailable));
+}
