@@ -181,7 +181,10 @@ impl Engine {
     ) -> Result<Listener, NoRoom> {
         let known = place.and_then(|place| self.telling.known(place));
         let state = Arc::new(Listening {
-            name: name.map_or_else(|| service.name.clone(), shown_name),
+            name: name
+                .map(shown_name)
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| service.name.clone()),
             service,
             network,
             since: self.clock.now(),

@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Make and revoke the keys that services show
     #[command(subcommand)]
     ServiceKey(ServiceKey),
+    /// See who listens to the stream of revocations
+    #[command(subcommand)]
+    Verifier(Verifier),
     /// Take the place of a back end that runs: its accounts, its passwords, its live tokens
     #[command(subcommand)]
     Migrate(migrate::Migrate),
@@ -330,6 +333,15 @@ pub(crate) enum ServiceKey {
     },
 }
 
+#[derive(Subcommand)]
+pub(crate) enum Verifier {
+    /// List who listens to the running server, since when, and how far behind each is
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
 #[derive(Args)]
 pub(crate) struct CreateAccount {
     #[command(flatten)]
@@ -442,6 +454,15 @@ impl ServiceKey {
     pub(crate) fn place(&self) -> &Place {
         match self {
             Self::Create { place, .. } | Self::List { place } | Self::Revoke { place, .. } => place,
+        }
+    }
+}
+
+impl Verifier {
+    /// Which installation it is about.
+    pub(crate) fn place(&self) -> &Place {
+        match self {
+            Self::List { place } => place,
         }
     }
 }

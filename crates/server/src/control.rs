@@ -2,8 +2,9 @@
 //! before it says "done". The server then takes in what others committed to the store, so that a
 //! revocation from the command line holds at the very next request.
 //!
-//! The protocol is one line each way: `sync`, answered by `ok` once it is done. Only who may write
-//! to the data directory can say it, and it harms nobody.
+//! The protocol is one line each way: `sync`, answered by `ok` once it is done, and `verifiers`,
+//! answered by a JSON array of who listens to the stream of revocations. Only who may write to the
+//! data directory can say it, and it harms nobody.
 
 use std::{
     fs::{self, File, Permissions},
@@ -18,6 +19,7 @@ use std::{
 };
 
 use daemun_engine::Engine;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
@@ -78,37 +80,72 @@ async fn converse(mut stream: UnixStream, engine: &Engine) -> io::Result<()> {
         .await?;
     let answer = match line.trim_end() {
         "sync" => match engine.sync().await {
-            Ok(()) => "ok\n",
+            Ok(()) => "ok\n".to_owned(),
             Err(error) => {
                 error!(%error, "cannot take in what a command changed");
-                "failed\n"
+                "failed\n".into()
             }
         },
-        _ => "unknown\n",
+        "verifiers" => format!("{}\n", listeners_json(engine)),
+        _ => "unknown\n".into(),
     };
     write.write_all(answer.as_bytes()).await
 }
 
+fn listeners_json(engine: &Engine) -> Value {
+    let listeners = engine.listeners().into_iter();
+    let shown = listeners.map(|listener| {
+        json!({
+            "name": listener.name,
+            "service": listener.service,
+            "network": listener.network,
+            "since": listener.since.to_string(),
+            "told": listener.told,
+            "confirmed": listener.confirmed,
+            "behind": listener.behind,
+        })
+    });
+    shown.collect()
+}
+
+/// Who listens to the server on this data directory; `None` where none runs.
+pub(crate) fn verifiers(data: &DataDir) -> Outcome<Option<Vec<Value>>> {
+    let answered = match ask(&data.control_socket(), "verifiers") {
+        Err(error) if is_nobody(&error) => return Ok(None),
+        answered => answered,
+    };
+    let read = answered.and_then(|line| Ok(serde_json::from_str(&line)?));
+    read.map(Some).map_err(|error| {
+        Failure::new(Kind::Unreachable, "the running server does not say")
+            .because(error)
+            .mend("try again; its log says what is amiss")
+    })
+}
+
 /// Has the server on this data directory, where one runs, take in what was committed.
 pub(crate) fn sync(data: &DataDir) -> Outcome<()> {
-    match ask(&data.control_socket()) {
-        Ok(()) => Ok(()),
-        // Nobody listens: there is no server, or one that ended just now.
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-            ) =>
-        {
-            Ok(())
-        }
-        Err(error) => Err(Failure::new(
+    let answered = match ask(&data.control_socket(), "sync") {
+        Err(error) if is_nobody(&error) => return Ok(()),
+        answered => answered,
+    };
+    let told = answered.and_then(|line| match line.as_str() {
+        "ok" => Ok(()),
+        _ => Err(io::Error::other("the server could not read its store")),
+    });
+    told.map_err(|error| {
+        Failure::new(
             Kind::Unreachable,
             "it is done, but the running server did not confirm that it knows",
         )
         .because(error)
-        .mend("nothing: the server looks by itself within a second; its log says what is amiss")),
-    }
+        .mend("nothing: the server looks by itself within a second; its log says what is amiss")
+    })
+}
+
+/// Nobody listens: there is no server, or one that ended just now.
+fn is_nobody(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, NotFound};
+    matches!(error.kind(), NotFound | ConnectionRefused)
 }
 
 /// Whether a server runs on this data directory.
@@ -117,18 +154,16 @@ pub(crate) fn is_running(data: &DataDir) -> bool {
     socket.is_ok_and(|(short, _directory)| BlockingStream::connect(short).is_ok())
 }
 
-fn ask(socket: &Path) -> io::Result<()> {
+/// Says one line and reads one.
+fn ask(socket: &Path, line: &str) -> io::Result<String> {
     let (short, _directory) = shortened(socket)?;
     let mut stream = BlockingStream::connect(short)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(b"sync\n")?;
+    stream.write_all(format!("{line}\n").as_bytes())?;
     let mut answer = String::new();
     BufReader::new(&stream).read_line(&mut answer)?;
-    match answer.trim_end() {
-        "ok" => Ok(()),
-        _ => Err(io::Error::other("the server could not read its store")),
-    }
+    Ok(answer.trim_end().to_owned())
 }
 
 /// A path that a socket's address can hold: through the open directory, where the path itself is

@@ -11,6 +11,7 @@ mod operate;
 mod serve;
 mod service_key;
 mod session;
+mod verifier;
 mod verify;
 
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Session(session) => on_one_core(session::run(session)),
         Command::Key(key) => on_one_core(key::run(key)),
         Command::ServiceKey(key) => on_one_core(service_key::run(key)),
+        Command::Verifier(verifier) => verifier::run(&verifier),
         Command::Migrate(migrate) => on_one_core(migrate::run(migrate)),
     }
 }
@@ -57,6 +59,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Session(session) => session.place().json,
         Command::Key(key) => key.place().json,
         Command::ServiceKey(key) => key.place().json,
+        Command::Verifier(verifier) => verifier.place().json,
         Command::Migrate(migrate) => migrate.json(),
     }
 }

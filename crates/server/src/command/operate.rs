@@ -66,6 +66,15 @@ pub(super) async fn open_or_make(place: &Place) -> Outcome<Core> {
     open(place).await
 }
 
+/// Where the data is that a command is about, for one that asks the running server alone.
+pub(super) fn data(place: &Place) -> Outcome<DataDir> {
+    let path = match &place.config {
+        Some(file) => config::installation(file, config::environment())?.data,
+        None => data_dir(place),
+    };
+    DataDir::existing(&path)
+}
+
 /// Has the server that runs on this data know of what was committed.
 pub(super) fn tell(core: &Core) -> Outcome<()> {
     control::sync(&core.data)

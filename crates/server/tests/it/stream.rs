@@ -9,7 +9,7 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Daemun, send},
+    harness::{Daemun, run, send},
     service_keys::key,
 };
 
@@ -491,4 +491,80 @@ async fn after_a_restart_everything_is_told_again_in_pieces() {
     open_session(&daemun, "a").await;
     end_session(&daemun, "a").await;
     assert_eq!(verifier.news().await.0.len(), 1);
+}
+
+#[tokio::test]
+async fn an_operator_sees_who_listens_and_who_lags() {
+    let daemun = Daemun::start().await;
+    let key = key(&daemun, "campus", "revocations");
+    let list = || daemun.run(&["verifier", "list", "--json"]).expect(0).json();
+    assert_eq!(list(), json!([]));
+    let mut one = Verifier::named(&daemun, &key, None, "notes-1").await;
+    let other = Verifier::named(&daemun, &key, None, "").await;
+    one.until_ready().await;
+    open_session(&daemun, "a").await;
+    end_session(&daemun, "a").await;
+    let (_, place) = one.news().await;
+    let listed = list();
+    assert_eq!(listed[0]["name"], "notes-1");
+    assert_eq!(listed[0]["service"], "campus");
+    assert_eq!(
+        listed[1]["name"], "campus",
+        "the key's name, where it has none"
+    );
+    assert!(listed[0]["since"].is_string() && listed[0]["confirmed"].is_null());
+    assert_eq!(listed[0]["behind"], 0, "it was told");
+
+    let confirm = |cursor: &str| {
+        let body = json!({ "verifier": "notes-1", "cursor": cursor });
+        let request = daemun.request(Method::POST, "/v1/revocations/ack");
+        send(request.bearer_auth(&key).json(&body))
+    };
+    let (epoch, _) = place.split_once('.').unwrap();
+    assert_eq!(confirm(&format!("{epoch}.0")).await.status, 204);
+    let behind = &list()[0];
+    assert_eq!(
+        (&behind["confirmed"], &behind["behind"]),
+        (&json!(0), &json!(1))
+    );
+    let metrics = daemun.get("/metrics").await.text;
+    assert!(
+        metrics.contains("daemun_verifiers_listening 2"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("daemun_verifiers_largest_lag 1"),
+        "{metrics}"
+    );
+    for nonsense in ["", "nonsense", "other.7", &format!("{epoch}.999")] {
+        assert_eq!(confirm(nonsense).await.status, 204);
+        assert_eq!(list()[0]["confirmed"], 0, "{nonsense}");
+    }
+    assert_eq!(confirm(&place).await.status, 204);
+    assert_eq!(list()[0]["behind"], 0);
+    let shown = daemun.run(&["verifier", "list"]).expect(0).stdout;
+    assert!(
+        shown.contains("notes-1") && shown.contains("campus"),
+        "{shown}"
+    );
+
+    // Who hangs up is forgotten.
+    drop((one, other));
+    let begun = Instant::now();
+    while list() != json!([]) {
+        assert!(begun.elapsed() < Duration::from_secs(2), "{}", list());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let data = daemun.data().to_owned();
+    let start = daemun.killed();
+    let list = [
+        "verifier",
+        "list",
+        "--json",
+        "--data",
+        data.to_str().unwrap(),
+    ];
+    let failure = run(&list, &[], "").expect(5).error();
+    assert_eq!(failure["what"], "no server runs on this data");
+    drop(start);
 }
