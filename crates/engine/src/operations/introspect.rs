@@ -73,7 +73,8 @@ impl Engine {
         Ok(None)
     }
 
-    /// Ends the session of a token, access or refresh, whatever its generation.
+    /// Ends the session of a token, access or refresh, whatever its generation. One of a former
+    /// back end may be good in several contracts: it is over in all of them.
     ///
     /// # Errors
     /// Where a store cannot answer: nothing is known to be over then.
@@ -83,12 +84,14 @@ impl Engine {
         caller: &Caller,
         token: &str,
     ) -> Result<TokenRevoked, Trouble> {
+        let mut whole = TokenRevoked::Over;
         for realm in self.realms.values() {
-            if let Some(revoked) = self.revoke_in(realm, by, caller, token).await? {
-                return Ok(revoked);
+            let revoked = self.revoke_in(realm, by, caller, token).await?;
+            if revoked == Some(TokenRevoked::HasNoSession) {
+                whole = TokenRevoked::HasNoSession;
             }
         }
-        Ok(TokenRevoked::Over)
+        Ok(whole)
     }
 
     /// The same in one contract; `None` where it is no token of that.

@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 use crate::{
     harness::{Answer, Daemun, send},
     service_keys::key,
+    wire::{
+        forge::{HS256, forge, now},
+        people::taken_over,
+    },
 };
 
 const EMAIL: &str = "mina@example.com";
@@ -297,4 +301,36 @@ async fn s41_s88_a_store_that_fails_is_a_503_and_no_answer() {
     assert_eq!(asked.introspect(&refresh).await["active"], true);
     asked.post(REVOKE, &refresh).await.expect(200);
     assert_eq!(asked.introspect(&access).await, inactive());
+}
+
+/// A former back end's refresh token ends as ours do; its access tokens have nothing to end.
+#[tokio::test]
+async fn a_former_back_ends_tokens_are_known_too() {
+    let asked = Asked::start().await;
+    let row = json!({ "id": 41, "phone": "01098765432" });
+    let id = taken_over(&asked.daemun, row);
+    let minted = |kind: &str, lives: u64| {
+        let (issued, jti) = (now() - 10, format!("{kind}{lives}"));
+        let claims = json!({
+            "token_type": kind, "exp": issued + lives, "iat": issued, "jti": jti, "user_id": id,
+        });
+        forge(&asked.daemun.legacy_secret(), HS256, claims.to_string())
+    };
+    let (access, refresh) = (minted("access", 300), minted("refresh", 86_400));
+    for (token, kind) in [(&access, "Bearer"), (&refresh, "refresh_token")] {
+        let said = asked.introspect(token).await;
+        assert_eq!(
+            (&said["active"], &said["sub"]),
+            (&json!(true), &json!("41"))
+        );
+        assert_eq!(
+            (&said["token_type"], &said["sid"]),
+            (&json!(kind), &Value::Null)
+        );
+    }
+    let answer = asked.post(REVOKE, &access).await.expect(400);
+    assert_eq!(answer.json()["error"], "unsupported_token_type");
+    asked.post(REVOKE, &refresh).await.expect(200);
+    assert_eq!(asked.introspect(&refresh).await, inactive());
+    asked.post(REVOKE, &refresh).await.expect(200);
 }
