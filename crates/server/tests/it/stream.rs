@@ -568,3 +568,48 @@ async fn an_operator_sees_who_listens_and_who_lags() {
     assert_eq!(failure["what"], "no server runs on this data");
     drop(start);
 }
+
+/// A command beside the server and requests to it write to one log in whatever order; none is
+/// passed over, neither by those who listen nor by the server's own guards.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_command_ends_is_not_passed_over_for_what_requests_end_meanwhile() {
+    const BY_COMMAND: usize = 5;
+    let daemun = with_account().await;
+    let key = key(&daemun, "campus", "revocations");
+    let mut ended = BTreeSet::new();
+    let mut tokens = Vec::new();
+    for _ in 0..BY_COMMAND {
+        let session = log_in(&daemun).await;
+        ended.insert(session_of(session["access_token"].as_str().unwrap()));
+        tokens.push(session);
+    }
+    let of_commands = ended.clone();
+    for nth in 0..300 {
+        ended.insert(open_session(&daemun, &format!("u{nth}")).await);
+    }
+    let mut verifier = Verifier::connect(&daemun, &key, None).await;
+    verifier.until_ready().await;
+    let data = daemun.data().to_str().unwrap().to_owned();
+    let commands = tokio::task::spawn_blocking(move || {
+        for id in &of_commands {
+            run(&["session", "revoke", id, "--data", &data], &[], "").expect(0);
+        }
+    });
+    for nth in 0..300 {
+        end_session(&daemun, &format!("u{nth}")).await;
+    }
+    commands.await.unwrap();
+    for session in &tokens {
+        let token = session["access_token"].as_str().unwrap();
+        assert_eq!(daemun.get_as(token, "/v1/accounts/me").await.status, 401);
+    }
+    let mut heard = BTreeSet::new();
+    while heard.len() < ended.len() {
+        let (news, _) = verifier.news().await;
+        heard.extend(
+            news.iter()
+                .map(|e| e["session"].as_str().unwrap().to_owned()),
+        );
+    }
+    assert_eq!(heard, ended);
+}
