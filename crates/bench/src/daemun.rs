@@ -105,6 +105,17 @@ impl Installation {
         }
     }
 
+    /// Makes a service key.
+    pub fn service_key(&self, name: &str, scope: &str) -> Result<String> {
+        let mut command = Command::new(binary()?);
+        command.args(["service-key", "create", "--json", "--name", name]);
+        command.args(["--scope", scope, "--data"]).arg(self.data());
+        let made = String::from_utf8(command.output()?.stdout)?;
+        let (_, key) = made.split_once("dsk_").ok_or("no service key was made")?;
+        let end = key.find('"').unwrap_or(key.len());
+        Ok(format!("dsk_{}", key.get(..end).unwrap_or_default()))
+    }
+
     /// The team's secret that development mode made.
     pub fn legacy_secret(&self) -> Result<String> {
         let text = std::fs::read_to_string(self.data().join("legacy.secret"))?;

@@ -7,6 +7,7 @@ mod idle;
 mod import;
 mod one_token;
 mod refresh;
+mod revocation;
 mod session_size;
 mod simulate;
 mod slowloris;
@@ -47,6 +48,8 @@ pub enum Run {
     Drain,
     /// Clients that send a byte at a time (S11).
     Slowloris,
+    /// From an acknowledged logout to the verifiers that listen.
+    Revocation,
     /// Taking a million accounts over.
     Import,
 }
@@ -71,6 +74,7 @@ impl Run {
             Self::Kill => "kill -9 under load",
             Self::Drain => "SIGTERM under load",
             Self::Slowloris => "slowloris",
+            Self::Revocation => "revocation",
             Self::Import => "taking accounts over",
         }
     }
@@ -98,6 +102,7 @@ impl Run {
                 Self::Kill => survival::run(survival::Ending::Kill, scale, findings).await,
                 Self::Drain => survival::run(survival::Ending::Drain, scale, findings).await,
                 Self::Slowloris => slowloris::run(scale, findings).await,
+                Self::Revocation => revocation::run(scale, findings).await,
                 Self::Import => import::run(scale, findings),
             }
         })
