@@ -195,7 +195,11 @@ impl TokenMachine {
         token: &str,
         now: Timestamp,
     ) -> Result<AccessProof, TokenFault> {
-        if let Some(proof) = self.seen.as_ref().and_then(|seen| seen.get(token)) {
+        let seen = self
+            .seen
+            .as_ref()
+            .filter(|_| token.len() <= LONGEST_REMEMBERED);
+        if let Some(proof) = seen.and_then(|seen| seen.get(token)) {
             return if now.unix_seconds() < proof.expires_at {
                 Ok(proof)
             } else {
@@ -204,9 +208,7 @@ impl TokenMachine {
         }
         let verified = self.access_verifier.verify(token, now.unix_seconds())?;
         let proof = self.access_proof(verified.claims(), token)?;
-        if let Some(seen) = &self.seen
-            && token.len() <= LONGEST_REMEMBERED
-        {
+        if let Some(seen) = seen {
             seen.insert(token.into(), proof.clone());
         }
         Ok(proof)

@@ -5,7 +5,8 @@ use std::{env, path::Path, time::Duration};
 
 use daemun_contract::Contract;
 use daemun_engine::{
-    legacy::LegacySecrets, limits::LimitsConfig, password::HashingConfig, seal::MasterKey,
+    legacy::LegacySecrets, limits::LimitsConfig, password::HashingConfig, policy::KeyName,
+    seal::MasterKey,
 };
 use zeroize::Zeroizing;
 
@@ -59,12 +60,17 @@ pub(crate) fn contracts(more: &[std::path::PathBuf]) -> Outcome<Vec<Contract>> {
 }
 
 /// The teams' own secrets where they are given, or one made for this data. A contract that comes
-/// along and cannot sign with what is given has the one that was made: it is not what the team is
-/// trying out.
+/// along and cannot sign with what is given, though others can, has the one that was made: it is
+/// not what the team is trying out.
 pub(crate) fn legacy_secrets(data: &DataDir, contracts: &[Contract]) -> Outcome<LegacySecrets> {
     let shared = shared_legacy(data)?;
     let folder = set("DAEMUN_LEGACY_SECRET_FOLDER");
     let mut own = Vec::new();
+    let serves = |contract: &Contract| {
+        contract.policy.tokens.access.key == KeyName::Legacy
+            && too_short(contract, &shared).is_none()
+    };
+    let is_of_use = contracts.iter().any(serves);
     for contract in contracts {
         let file = folder
             .as_ref()
@@ -73,6 +79,7 @@ pub(crate) fn legacy_secrets(data: &DataDir, contracts: &[Contract]) -> Outcome<
             let secret = secret::read_file(&file).map_err(|fault| bad(&file, &fault))?;
             own.push((contract, secret));
         } else if let Some(what) = too_short(contract, &shared)
+            && is_of_use
             && contracts::OF_DEVELOPMENT.contains(&&*contract.name)
         {
             remark(&format!(

@@ -5,11 +5,14 @@ use reqwest::{Method, header};
 use serde_json::json;
 
 use super::{
-    PASSWORD, SECRET, account,
+    PASSWORD, SECRET,
     peer::{Frameworks, Peer},
     with_the_teams_secret,
 };
-use crate::harness::{Answer, Daemun, send};
+use crate::{
+    harness::{Answer, Daemun, send},
+    wire::people::taken_over,
+};
 
 const EMAIL: &str = "mina@example.com";
 const ABSENT: &str = r#"{"error":"access 토큰이 필요합니다."}"#;
@@ -154,7 +157,8 @@ async fn in_both_ways() -> Daemun {
     let file = folder.path().join("newer.toml");
     std::fs::write(&file, newer).expect("a contract");
     let daemun = with_the_teams_secret().contract(&file).go().await;
-    assert_eq!(account(&daemun, ["--email", EMAIL]), 1);
+    let row = json!({ "id": 1, "email": EMAIL, "nickname": EMAIL });
+    taken_over(&daemun, row);
     daemun
 }
 

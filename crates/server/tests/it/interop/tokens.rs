@@ -7,7 +7,7 @@ use super::{
     peer::{Frameworks, Peer, Raised},
     with_the_teams_secret,
 };
-use crate::harness::Daemun;
+use crate::{harness::Daemun, wire::people::taken_over};
 
 const PHONE: &str = "01000000000";
 const SUSPENDED: &str = "01000000001";
@@ -85,8 +85,9 @@ async fn s02_s18_s19_access_tokens_of_simplejwt_are_taken_and_nothing_else_that_
         return;
     };
     let daemun = with_the_teams_secret().go().await;
-    assert_eq!(account(&daemun, ["--phone", PHONE]), 1);
-    assert_eq!(account(&daemun, ["--phone", SUSPENDED]), 2);
+    for (id, phone) in [(1, PHONE), (2, SUSPENDED)] {
+        taken_over(&daemun, json!({ "id": id, "phone": phone }));
+    }
     daemun.run(&["account", "suspend", SUSPENDED]).expect(0);
     python.ask("serve", &json!({ "users": [[PHONE, PASSWORD]] }));
 

@@ -366,7 +366,7 @@ async fn signing_up_says_what_is_wrong_with_which_field() {
             json!({ "email": EMAIL, "password": PASSWORD, "nickname": "n".repeat(51) }),
             400,
             "invalid_field",
-            Some(("nickname", "malformed")),
+            Some(("nickname", "too_long")),
         ),
         (
             json!({ "email": EMAIL, "password": "fourteen chars" }),

@@ -68,11 +68,14 @@ pub fn taken_over(daemun: &Daemun, mut row: Value) -> i64 {
     );
     let digest = base64_simd::STANDARD.encode_to_string(digest);
     row["password"] = format!("pbkdf2_sha256$1000${salt}${digest}").into();
-    row["is_active"] = true.into();
+    if row["is_active"].is_null() {
+        row["is_active"] = true.into();
+    }
     let file = daemun.folder().join("accounts.jsonl");
     std::fs::write(&file, format!("{row}\n")).expect("a file");
     let file = file.to_str().expect("text");
-    let import = ["migrate", "import", "--jsonl", file, "--apply"];
+    let import = ["migrate", "import", "--jsonl", file];
+    let import = [&import[..], &["--inactive", "unverified", "--apply"]].concat();
     daemun.run(&import).expect(0);
     row["id"].as_i64().expect("an id")
 }

@@ -7,8 +7,8 @@ use super::{
     call::{cookies, get, header, post, problem, with_cookies},
     forge::{claims, unsigned},
     people::{
-        EMAIL, Guards, PASSWORD, PHONE, account, account_with, code, email_cookie, native,
-        native_pair, phone_pair, refresh, refresh_cookie, refresh_native,
+        EMAIL, Guards, PASSWORD, PHONE, account, code, email_cookie, native, native_pair,
+        phone_pair, refresh, refresh_cookie, refresh_native, taken_over,
     },
 };
 use crate::harness::{Daemun, send};
@@ -260,7 +260,8 @@ async fn s84_no_body_makes_anybody_more_than_they_are() {
 async fn s85_no_token_is_good_while_the_address_is_not_proved() {
     let daemun = Daemun::start().await;
     let secret = daemun.legacy_secret();
-    account_with(&daemun, PHONE, PASSWORD, &[]);
+    let row = json!({ "id": 1, "phone": PHONE, "is_active": false });
+    taken_over(&daemun, row);
     let foreign = json!({ "token_type": "access", "exp": super::forge::now() + 60, "iat": super::forge::now(), "jti": "0".repeat(32), "user_id": 1 });
     let foreign = super::forge::forge(&secret, super::forge::HS256, foreign.to_string());
     let answer = daemun.get_as(&foreign, "/accounts/me/").await.expect(401);
