@@ -20,10 +20,12 @@ use crate::{
     keys::{KeyRing, KeySchedule, KeyView, KeysError},
     legacy::LegacySecrets,
     limits::Limits,
+    operations::Trouble,
     password::Hasher,
     policy::{KeyName, Locale, Policy, TokenSpec},
     ports::{
-        Accounts, Clock, Entropy, KeyStore, NoEntropy, Origin, Sessions, Store, StoreError, Upkeep,
+        Accounts, Clock, Entropy, KeyStore, NoEntropy, Opened, Opening, Origin, Sessions, Store,
+        StoreError, Upkeep,
     },
     revocation::{Revocation, RevocationSet},
     seal::{MasterKey, SealError, Sealer},
@@ -356,6 +358,31 @@ impl Engine {
             user_agent: caller.client.short_user_agent(),
             network: caller.client.network().to_string().into(),
         })
+    }
+
+    /// Opens a session that begins now; where the contract has one per subject, the one before ends.
+    /// `None` where the subject's account cannot be used: the write is what counts.
+    pub(crate) async fn open_session(
+        &self,
+        realm: &Realm,
+        caller: &Caller,
+        subject: Subject,
+        idle: Duration,
+        now: Timestamp,
+    ) -> Result<Option<Session>, Trouble> {
+        let session = self.new_session(realm, caller, subject, idle, now)?;
+        let opening = Opening {
+            session: session.clone(),
+            replaces: realm.policy().sessions.one_per_subject,
+            horizon: self.horizon(),
+        };
+        match self.sessions.open_session(opening).await? {
+            Opened::Opened(replaced) => {
+                self.applied(&replaced);
+                Ok(Some(session))
+            }
+            Opened::Refused => Ok(None),
+        }
     }
 
     /// Takes in what this process committed, before it says so to anybody; what follows the log

@@ -5,7 +5,7 @@
 use crate::{
     engine::{Caller, Engine, Realm},
     operations::{Granted, Trouble},
-    ports::{Opened, Opening, RevokeTarget},
+    ports::RevokeTarget,
     session::{CallerSubject, RevokeReason, Subject},
     vocabulary::{Failure, Input, Outcome},
 };
@@ -65,21 +65,11 @@ impl Engine {
             kind: sound(input.subject_type, Input::SubjectType)?,
         });
         let idle = policy.tokens.refresh.lifetime;
-        let session = self.new_session(realm, caller, subject, idle, now)?;
-        let opening = Opening {
-            session: session.clone(),
-            replaces: policy.sessions.one_per_subject,
-            horizon: self.horizon(),
-        };
-        match self.sessions.open_session(opening).await? {
-            Opened::Opened(replaced) => {
-                self.applied(&replaced);
-                Ok(Granted::mint(&realm.tokens(), session, None, now))
-            }
-            Opened::Refused => Err(IssueError::Trouble(Trouble::Internal(
-                "a caller's subject was refused a session",
-            ))),
-        }
+        let session = self.open_session(realm, caller, subject, idle, now).await?;
+        let session = session.ok_or(Trouble::Internal(
+            "a caller's subject was refused a session",
+        ))?;
+        Ok(Granted::mint(&realm.tokens(), session, None, now))
     }
 
     /// Ends every session of a subject of the caller's. Whether there was one is not told.
@@ -108,4 +98,10 @@ fn sound(text: &str, input: Input) -> Result<Box<str>, IssueError> {
     sound
         .then(|| text.into())
         .ok_or(IssueError::InvalidSubject(input))
+}
+
+impl From<Trouble> for IssueError {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
 }

@@ -11,7 +11,6 @@ use crate::{
     limits::{By, Scope, Throttled},
     operations::{Granted, Trouble, barred_outcome},
     password::Candidate,
-    ports::{Opened, Opening},
     session::Subject,
     time::Timestamp,
     vocabulary::{Failure, Outcome},
@@ -128,7 +127,7 @@ impl Engine {
                 .replace_password_hash(account.id, &stored, &new, now)
                 .await?;
         }
-        self.open_session(realm, caller, account, input.keep, now)
+        self.open_own_session(realm, caller, account, input.keep, now)
             .await
     }
 
@@ -169,7 +168,7 @@ impl Engine {
         }
     }
 
-    async fn open_session(
+    async fn open_own_session(
         &self,
         realm: &Realm,
         caller: &Caller,
@@ -183,35 +182,27 @@ impl Engine {
             _ => policy.tokens.refresh.lifetime,
         };
         let subject = Subject::Account(account.id);
-        let session = self.new_session(realm, caller, subject, idle, now)?;
-        let opening = Opening {
-            session: session.clone(),
-            replaces: policy.sessions.one_per_subject,
-            horizon: self.horizon(),
+        let opened = self.open_session(realm, caller, subject, idle, now).await?;
+        let Some(session) = opened else {
+            return Err(self.why_shut_meanwhile(account.id, now).await?);
         };
-        match self.sessions.open_session(opening).await? {
-            Opened::Opened(replaced) => {
-                self.applied(&replaced);
-                let account = Arc::new(Account {
-                    last_login_at: Some(now),
-                    ..account
-                });
-                self.cache.forget(account.id);
-                Ok(Granted::mint(&realm.tokens(), session, Some(account), now))
-            }
-            // Shut out between the check and the write; the write is what counts.
-            Opened::Refused => {
-                let now_barred = self
-                    .accounts
-                    .account(account.id)
-                    .await?
-                    .map(|account| account.status.admits(now));
-                Err(match now_barred {
-                    Some(Err(barred)) => LogInError::Barred(barred),
-                    _ => LogInError::UnknownAccount,
-                })
-            }
-        }
+        let account = Arc::new(Account {
+            last_login_at: Some(now),
+            ..account
+        });
+        self.cache.forget(account.id);
+        Ok(Granted::mint(&realm.tokens(), session, Some(account), now))
+    }
+
+    /// Why an account was shut out between the check and the write.
+    async fn why_shut_meanwhile(
+        &self,
+        id: AccountId,
+        now: Timestamp,
+    ) -> Result<LogInError, LogInError> {
+        let account = self.accounts.account(id).await?;
+        let barred = account.and_then(|account| account.status.admits(now).err());
+        Ok(barred.map_or(LogInError::UnknownAccount, LogInError::Barred))
     }
 
     async fn refuse(
