@@ -23,9 +23,16 @@ const ROOMS: &[(&str, Sight)] = &[
     ),
     ("daemun-mail", Only(&["daemun-engine"])),
     ("daemun-migrate", Only(&["daemun-engine"])),
-    ("daemun-store-postgres", Only(&["daemun-engine"])),
-    ("daemun-store-redis", Only(&["daemun-engine"])),
+    (
+        "daemun-store-postgres",
+        Only(&["daemun-engine", "daemun-test-servers"]),
+    ),
+    (
+        "daemun-store-redis",
+        Only(&["daemun-engine", "daemun-test-servers"]),
+    ),
     ("daemun-store-sqlite", Only(&["daemun-engine"])),
+    ("daemun-test-servers", Only(&[])),
     ("daemun-token", Only(&[])),
     ("daemun-verify", Only(&["daemun-token"])),
     ("xtask", Only(&[])),

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,6 +18,7 @@ use crate::{
     account_cache::AccountCache,
     assertion::Asserter,
     audit::{AuditEvent, AuditKind},
+    changes::Changes,
     client::Client,
     ids::{AccountId, SessionId},
     keys::{KeyRing, KeySchedule, KeyView, KeysError},
@@ -141,6 +145,7 @@ pub struct Engine {
     pub(crate) upkeep: Arc<dyn Upkeep>,
     pub(crate) key_store: Arc<dyn KeyStore>,
     pub(crate) service_key_store: Arc<dyn ServiceKeys>,
+    pub(crate) changes: Arc<dyn Changes>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) hasher: Hasher,
@@ -157,9 +162,11 @@ pub struct Engine {
     internal_secret: Zeroizing<[u8; 32]>,
     legacy: LegacySecrets,
     issuer: String,
-    schedule: KeySchedule,
-    /// How long the longest access token of any contract lives.
-    horizon: Duration,
+    signing_key_age: Duration,
+    /// How long the longest access token of the contracts mounted here lives.
+    own_horizon: Duration,
+    /// The same of any contract ever mounted on this data, in microseconds.
+    horizon: AtomicU64,
     ring: RwLock<KeyRing>,
     pub(crate) realms: BTreeMap<Box<str>, Arc<Realm>>,
 }
@@ -177,18 +184,20 @@ impl Engine {
         let key_sealer = master.sealer("signing keys")?;
         let telling = Telling::new(&*parts.entropy).map_err(KeysError::from)?;
         let ring = KeyRing::load(&*store, &key_sealer, &*parts.entropy, now).await?;
-        let horizon = parts
+        let own_horizon = parts
             .policies
             .iter()
             .map(|policy| policy.tokens.access.lifetime)
             .max()
             .unwrap_or_default();
+        let horizon = store.horizon(own_horizon).await?;
         let mut engine = Self {
             accounts: store.clone(),
             sessions: store.clone(),
             upkeep: store.clone(),
             key_store: store.clone(),
-            service_key_store: store,
+            service_key_store: store.clone(),
+            changes: store,
             clock: parts.clock,
             entropy: parts.entropy,
             hasher: parts.hasher,
@@ -205,11 +214,9 @@ impl Engine {
             internal_secret: master.derive("internal tokens"),
             legacy: parts.legacy,
             issuer: parts.issuer,
-            schedule: KeySchedule {
-                active_for: parts.signing_key_age,
-                verify_for: horizon + Duration::from_secs(3600),
-            },
-            horizon,
+            signing_key_age: parts.signing_key_age,
+            own_horizon,
+            horizon: AtomicU64::new(micros(horizon)),
             ring: RwLock::new(ring),
             realms: BTreeMap::new(),
         };
@@ -287,6 +294,8 @@ impl Engine {
     /// Where the store fails.
     pub async fn sync(&self) -> Result<(), KeysError> {
         self.cache.clear();
+        let horizon = self.upkeep.horizon(self.own_horizon).await?;
+        self.horizon.store(micros(horizon), Ordering::Release);
         self.read_log().await?;
         self.load_service_keys().await?;
         self.tend_keys(false).await?;
@@ -322,8 +331,11 @@ impl Engine {
         self.revocations.len()
     }
 
-    pub(crate) const fn horizon(&self) -> Duration {
-        self.horizon
+    /// How long revocations are kept: as long as the longest access token of any contract that was
+    /// ever mounted on this data may live.
+    #[must_use]
+    pub fn horizon(&self) -> Duration {
+        Duration::from_micros(self.horizon.load(Ordering::Acquire))
     }
 
     pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], NoEntropy> {
@@ -450,7 +462,11 @@ impl Engine {
     /// Does in the store what is due; false where nothing was, or another process did it first.
     async fn move_keys(&self, force: bool, now: Timestamp) -> Result<bool, KeysError> {
         let ring = self.load_keys(now).await?;
-        let due = ring.due(self.schedule, force, now);
+        let schedule = KeySchedule {
+            active_for: self.signing_key_age,
+            verify_for: self.horizon() + Duration::from_secs(3600),
+        };
+        let due = ring.due(schedule, force, now);
         if due.is_nothing() {
             return Ok(false);
         }
@@ -546,4 +562,8 @@ impl Caller {
             network: Some(self.client.network().to_string().into()),
         }
     }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -14,8 +14,10 @@
 pub mod account;
 mod account_cache;
 pub mod address;
+pub mod apart;
 pub mod assertion;
 pub mod audit;
+pub mod changes;
 pub mod client;
 pub mod code;
 #[cfg(feature = "conformance")]

@@ -16,6 +16,7 @@ use crate::{
     account::{Account, PasswordHash, Profile, Status},
     address::Identifier,
     audit::{AuditEvent, AuditKind},
+    changes::Changes,
     code::{CodeHash, CodePolicy, CodePurpose},
     foreign::{Adopted, Adoption, ForeignId, ForeignState},
     ids::{AccountId, SessionId},
@@ -116,6 +117,10 @@ pub trait Accounts: Send + Sync {
         new: &PasswordHash,
         now: Timestamp,
     ) -> Stored<bool>;
+
+    /// Remembers a login at `now`, where the account may be used at this moment; false where it may
+    /// not, or is none.
+    async fn admit(&self, id: AccountId, now: Timestamp) -> Stored<bool>;
 
     /// Sets an account's status. Leaving `Active` also ends every session of it, for `reason`, and
     /// returns the revocations. `None` where there is no such account, or it is not as `expected`.
@@ -313,6 +318,13 @@ pub trait Sessions: Send + Sync {
     /// The live sessions of an account, newest first.
     async fn sessions_of(&self, account: AccountId, now: Timestamp) -> Stored<Vec<Session>>;
 
+    /// The name of the log of revocations, where the store can tell one log from another: under
+    /// another name, what was read before says nothing about what is in it now (a backup was
+    /// restored, a replica took over). `None` where it cannot, and one process reads one log.
+    async fn log_name(&self) -> Stored<Option<Box<str>>> {
+        Ok(None)
+    }
+
     /// Sessions of all accounts in order of id, after `after`, at most `limit`.
     async fn sessions(&self, after: Option<SessionId>, limit: u32) -> Stored<Vec<Session>>;
 
@@ -385,6 +397,31 @@ pub struct Rotation {
     pub policy: RotationPolicy,
     /// How long the longest access token lives: revocations are kept that long.
     pub horizon: Duration,
+}
+
+impl Rotation {
+    /// What the audit trail is told of a verdict; nothing of those that are every day's.
+    /// `session` is as the verdict left it.
+    #[must_use]
+    pub fn audit(&self, session: &Session, verdict: Verdict) -> Option<AuditEvent> {
+        let kind = match verdict {
+            Verdict::Recovered => AuditKind::TokenRecovered,
+            Verdict::RolledForward => AuditKind::TokenRolledForward,
+            Verdict::Reused => AuditKind::TokenReused,
+            Verdict::Rotated | Verdict::Replayed | Verdict::Revoked(_) | Verdict::Expired => {
+                return None;
+            }
+        };
+        Some(AuditEvent {
+            at: self.presented.at,
+            kind,
+            contract: session.contract.clone(),
+            account: session.subject.account(),
+            session: Some(session.id),
+            network: Some(self.network.to_string().into()),
+            detail: Some(format!("generation {}", self.presented.generation).into()),
+        })
+    }
 }
 
 /// What became of a presented refresh token.
@@ -507,6 +544,13 @@ pub trait Upkeep: Send + Sync {
     /// no longer due, so that what stops halfway is gone on with.
     async fn erase_due(&self, now: Timestamp) -> Stored<u64>;
 
+    /// The account that [`erase_due`](Self::erase_due) would go on with.
+    async fn next_erasure(&self, now: Timestamp) -> Stored<Option<AccountId>>;
+
+    /// How long revocations must be kept: as long as the longest access token of any contract that
+    /// was ever mounted on this data, which is at least `at_least` from now on.
+    async fn horizon(&self, at_least: Duration) -> Stored<Duration>;
+
     /// A cheap question that shows whether the store answers.
     async fn ping(&self) -> Stored<()>;
 }
@@ -615,9 +659,15 @@ pub struct KeyChange {
 }
 
 /// Everything in one, for an installation whose one store holds it all.
-pub trait Store: Accounts + Sessions + Outbox + Upkeep + KeyStore + Import + ServiceKeys {}
+pub trait Store:
+    Accounts + Sessions + Outbox + Upkeep + KeyStore + Import + ServiceKeys + Changes
+{
+}
 
-impl<T: Accounts + Sessions + Outbox + Upkeep + KeyStore + Import + ServiceKeys> Store for T {}
+impl<T> Store for T where
+    T: Accounts + Sessions + Outbox + Upkeep + KeyStore + Import + ServiceKeys + Changes
+{
+}
 
 /// What decides whether two nicknames are the same: case and the composition of characters do not.
 #[must_use]

@@ -22,6 +22,8 @@ pub enum RevokedThing {
     Session(SessionId),
     /// Whatever was issued to an account before a point in time.
     AccountBefore(AccountId, Timestamp),
+    /// Whatever was issued to anybody before a point in time: the sessions of then are lost.
+    EverythingBefore(Timestamp),
 }
 
 /// One revocation, in the order of the log it came from.
@@ -47,6 +49,7 @@ pub struct RevocationSet {
 struct Entries {
     sessions: HashMap<SessionId, (RevokeReason, Timestamp)>,
     accounts: HashMap<AccountId, (Timestamp, RevokeReason, Timestamp)>,
+    everything: Option<(Timestamp, RevokeReason, Timestamp)>,
 }
 
 impl RevocationSet {
@@ -77,15 +80,17 @@ impl RevocationSet {
         let by_session = session
             .and_then(|id| entries.sessions.get(&id))
             .map(|(reason, _)| *reason);
-        let by_account = || {
-            let (before, reason, _) = entries.accounts.get(&account?)?;
+        let cut_off = |cut_off: &(Timestamp, RevokeReason, Timestamp)| {
+            let (before, reason, _) = cut_off;
             let begun_before = match session {
                 Some(id) => id.created_millis() <= before.unix_millis(),
                 None => issued_at.unix_seconds() <= before.unix_seconds(),
             };
             begun_before.then_some(*reason)
         };
-        by_session.or_else(by_account)
+        let by_account = || entries.accounts.get(&account?).and_then(cut_off);
+        let by_loss = || entries.everything.as_ref().and_then(cut_off);
+        by_session.or_else(by_account).or_else(by_loss)
     }
 
     /// Forgets what no living token can concern any more.
@@ -93,13 +98,14 @@ impl RevocationSet {
         let mut entries = self.entries.write().unwrap_or_else(|e| e.into_inner());
         entries.sessions.retain(|_, (_, until)| *until > now);
         entries.accounts.retain(|_, (_, _, until)| *until > now);
+        entries.everything.take_if(|(_, _, until)| *until <= now);
     }
 
     /// How many revocations are held.
     #[must_use]
     pub fn len(&self) -> usize {
         let entries = self.entries.read().unwrap_or_else(|e| e.into_inner());
-        entries.sessions.len() + entries.accounts.len()
+        entries.sessions.len() + entries.accounts.len() + usize::from(entries.everything.is_some())
     }
 
     /// Whether none is held.
@@ -117,15 +123,60 @@ impl Entries {
                     .insert(id, (revocation.reason, revocation.until));
             }
             RevokedThing::AccountBefore(id, before) => {
-                let entry = self.accounts.entry(id).or_insert((
-                    before,
-                    revocation.reason,
-                    revocation.until,
-                ));
-                if before >= entry.0 {
-                    *entry = (before, revocation.reason, revocation.until.max(entry.2));
-                }
+                let new = (before, revocation.reason, revocation.until);
+                let entry = self.accounts.entry(id).or_insert(new);
+                *entry = later(*entry, new);
+            }
+            RevokedThing::EverythingBefore(before) => {
+                let new = (before, revocation.reason, revocation.until);
+                self.everything = Some(self.everything.map_or(new, |old| later(old, new)));
             }
         }
+    }
+}
+
+/// Of two cut-offs the later holds, for as long as either must.
+fn later(
+    old: (Timestamp, RevokeReason, Timestamp),
+    new: (Timestamp, RevokeReason, Timestamp),
+) -> (Timestamp, RevokeReason, Timestamp) {
+    if new.0 >= old.0 {
+        (new.0, new.1, new.2.max(old.2))
+    } else {
+        old
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost(before: i64, until: i64) -> Revocation {
+        Revocation {
+            seq: 1,
+            thing: RevokedThing::EverythingBefore(Timestamp::from_unix_seconds(before)),
+            reason: RevokeReason::Lost,
+            until: Timestamp::from_unix_seconds(until),
+        }
+    }
+
+    #[test]
+    fn f06_what_began_before_the_sessions_were_lost_is_refused() {
+        let set = RevocationSet::default();
+        let session = |second| SessionId::new(Timestamp::from_unix_seconds(second), [0; 10]);
+        let why = |id, at| set.reason(id, None, Timestamp::from_unix_seconds(at));
+        assert_eq!(why(Some(session(90)), 90), None);
+        set.apply(&[lost(100, 400), lost(95, 500)]);
+        assert_eq!(set.len(), 1);
+        for old in [90, 100] {
+            assert_eq!(why(Some(session(old)), 300), Some(RevokeReason::Lost));
+            assert_eq!(why(None, old), Some(RevokeReason::Lost));
+        }
+        assert_eq!(why(Some(session(101)), 101), None);
+        assert_eq!(why(None, 101), None);
+        set.forget_expired(Timestamp::from_unix_seconds(399));
+        assert_eq!(set.len(), 1);
+        set.forget_expired(Timestamp::from_unix_seconds(400));
+        assert!(set.is_empty());
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    audit::{AuditEvent, AuditKind},
     client::ClientPrint,
     ids::{AccountId, SessionId},
     time::Timestamp,
@@ -114,6 +115,20 @@ impl Session {
         generation >= self.generation || (replaced_lately && generation >= self.burst.before)
     }
 
+    /// What the audit trail is told of its beginning.
+    #[must_use]
+    pub fn begun(&self, kind: AuditKind) -> AuditEvent {
+        AuditEvent {
+            at: self.created_at,
+            kind,
+            contract: self.contract.clone(),
+            account: self.subject.account(),
+            session: Some(self.id),
+            network: Some(self.network.clone()),
+            detail: None,
+        }
+    }
+
     /// Whether the session can still be refreshed at `now`.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
@@ -189,11 +204,13 @@ pub enum RevokeReason {
     Operator,
     /// A later login took its place.
     Replaced,
+    /// The store that held it lost its data.
+    Lost,
 }
 
 impl RevokeReason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::LoggedOut,
         Self::LoggedOutEverywhere,
         Self::EndedByOwner,
@@ -203,6 +220,7 @@ impl RevokeReason {
         Self::Withdrawn,
         Self::Operator,
         Self::Replaced,
+        Self::Lost,
     ];
 
     /// The stable name that stores and logs use.
@@ -218,6 +236,7 @@ impl RevokeReason {
             Self::Withdrawn => "withdrawn",
             Self::Operator => "operator",
             Self::Replaced => "replaced",
+            Self::Lost => "lost",
         }
     }
 

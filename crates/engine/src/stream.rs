@@ -7,8 +7,10 @@
 //! place in the log and asks for what follows, from memory where that reaches back far enough and
 //! from the store otherwise. One that is slow costs nothing but its place.
 //!
-//! A place is `EPOCH.SEQ`. The epoch is random and new at every start: what happened to the data in
-//! between (a backup restored, say) is not known, so no place of an earlier life is trusted.
+//! A place is `EPOCH.SEQ`. The epoch is the name of the log, where the store can tell one log from
+//! another; then a place is good at every node. Elsewhere it is random and new at every start: what
+//! happened to the data in between (a backup restored, say) is not known, so no place of an earlier
+//! life is trusted. Under another name the log is read anew from its beginning.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,7 +19,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Notify, watch};
@@ -43,6 +45,9 @@ const READ: u32 = 10_000;
 const LOOK: Duration = Duration::from_secs(1);
 /// The pause after the store failed.
 const BREATHER: Duration = Duration::from_millis(100);
+/// For how long guards go by what they know while the log cannot be read. Another node may have
+/// ended sessions meanwhile; after this nobody is let in.
+const STALE: Duration = Duration::from_secs(15);
 /// The longest name of a listener, in characters.
 const LONGEST_NAME: usize = 64;
 
@@ -81,13 +86,12 @@ pub struct ListenerView {
     pub told: u64,
     /// Up to where it said it has taken in, where it ever said so.
     pub confirmed: Option<u64>,
-    /// How far behind the log that is.
+    /// How many entries in force it has not taken in.
     pub behind: u64,
 }
 
 /// The log in memory, and who listens.
 pub(crate) struct Telling {
-    epoch: Box<str>,
     recent: Mutex<Recent>,
     /// Up to where the log is known; rung also where listeners should look at themselves.
     head: watch::Sender<u64>,
@@ -95,13 +99,15 @@ pub(crate) struct Telling {
     reading: tokio::sync::Mutex<()>,
     /// Whether the store failed when the log was last read.
     failing: AtomicBool,
+    /// When it was last read, where somebody follows it.
+    followed: Mutex<Option<Instant>>,
     ending: AtomicBool,
     listeners: Mutex<Listeners>,
 }
 
-/// The newest entries.
-#[derive(Default)]
+/// The newest entries of one log.
 struct Recent {
+    epoch: Arc<str>,
     /// Everything after this is here.
     floor: u64,
     entries: VecDeque<Revocation>,
@@ -129,6 +135,7 @@ pub struct Listener {
     id: u64,
     state: Arc<Listening>,
     heads: watch::Receiver<u64>,
+    epoch: Arc<str>,
     at: u64,
     is_unknown_here: bool,
     is_ready: bool,
@@ -137,6 +144,7 @@ pub struct Listener {
 impl Engine {
     /// Follows the log for as long as it is polled: everything that listens depends on it.
     pub async fn follow_log(&self) {
+        self.telling.was_read();
         loop {
             let looked = self.read_log().await;
             if let Err(error) = looked {
@@ -146,6 +154,7 @@ impl Engine {
                 tokio::time::sleep(BREATHER).await;
                 continue;
             }
+            self.telling.was_read();
             let _ = tokio::time::timeout(LOOK, self.telling.hint.notified()).await;
         }
     }
@@ -156,6 +165,9 @@ impl Engine {
     /// Where the store cannot answer.
     pub async fn read_log(&self) -> Result<(), StoreError> {
         let _turn = self.telling.reading.lock().await;
+        if let Some(name) = self.sessions.log_name().await? {
+            self.telling.read_from(&name);
+        }
         loop {
             let (after, now) = (*self.telling.head.borrow(), self.clock.now());
             let page = self.sessions.revocations_page(after, now, READ).await?;
@@ -179,7 +191,7 @@ impl Engine {
         network: Box<str>,
         place: Option<&str>,
     ) -> Result<Listener, NoRoom> {
-        let known = place.and_then(|place| self.telling.known(place));
+        let (epoch, known) = self.telling.place(place);
         let state = Arc::new(Listening {
             name: name
                 .map(shown_name)
@@ -196,6 +208,7 @@ impl Engine {
             heads: self.telling.head.subscribe(),
             engine: Arc::clone(self),
             state,
+            epoch,
             at: known.unwrap_or(0),
             is_unknown_here: known.is_none(),
             is_ready: false,
@@ -205,7 +218,7 @@ impl Engine {
     /// A listener says up to where it has taken the log in. Whoever does not listen any more, or
     /// speaks of another epoch, is not heard.
     pub fn confirm(&self, service: &ServiceCaller, name: &str, place: &str) {
-        let Some(seq) = self.telling.known(place) else {
+        let (_, Some(seq)) = self.telling.place(Some(place)) else {
             return;
         };
         let name = shown_name(name);
@@ -221,15 +234,15 @@ impl Engine {
     /// Who listens, in the order they came.
     #[must_use]
     pub fn listeners(&self) -> Vec<ListenerView> {
-        let head = *self.telling.head.borrow();
         let listeners = self.telling.listeners();
-        listeners.all.values().map(|one| one.view(head)).collect()
+        let view = |one: &Arc<Listening>| one.view(|at| self.telling.since(at));
+        listeners.all.values().map(view).collect()
     }
 
-    /// The name of this log, for listeners.
-    #[must_use]
-    pub fn log_epoch(&self) -> &str {
-        &self.telling.epoch
+    /// Whether guards may go by what they know of revocations: the log was read lately, or nobody
+    /// follows it, as in a process that does not serve.
+    pub(crate) fn is_up_to_date(&self) -> bool {
+        !self.telling.is_stale(STALE)
     }
 
     /// Ends all listening: the server is about to end.
@@ -248,13 +261,18 @@ impl Telling {
             // Writing into a String cannot fail.
             let _ = write!(epoch, "{byte:02x}");
         }
-        Ok(Self {
+        let recent = Recent {
             epoch: epoch.into(),
-            recent: Mutex::default(),
+            floor: 0,
+            entries: VecDeque::new(),
+        };
+        Ok(Self {
+            recent: Mutex::new(recent),
             head: watch::Sender::new(0),
             hint: Notify::new(),
             reading: tokio::sync::Mutex::default(),
             failing: AtomicBool::new(false),
+            followed: Mutex::default(),
             ending: AtomicBool::new(false),
             listeners: Mutex::default(),
         })
@@ -270,9 +288,32 @@ impl Telling {
         self.head.send_modify(|_| {});
     }
 
+    /// From now on the log is the one of that name.
+    fn read_from(&self, name: &str) {
+        let mut recent = self.recent();
+        if *recent.epoch == *name {
+            return;
+        }
+        recent.epoch = name.into();
+        recent.floor = 0;
+        recent.entries.clear();
+        // Under the lock: no place of one log may be compared with the head of another.
+        self.head.send_replace(0);
+    }
+
+    fn was_read(&self) {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        *followed = Some(Instant::now());
+    }
+
+    fn is_stale(&self, after: Duration) -> bool {
+        let followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        followed.is_some_and(|last| last.elapsed() > after)
+    }
+
     /// Adds what was read, and lets go of what is too much or over.
     fn append(&self, page: &[Revocation], now: Timestamp) {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.recent();
         recent.entries.extend(page);
         while let Some(oldest) = recent.entries.front()
             && (recent.entries.len() > KEPT || oldest.until <= now)
@@ -287,18 +328,33 @@ impl Telling {
     }
 
     /// What follows `at`, where memory reaches back that far.
-    fn recent(&self, at: u64) -> Option<Vec<Revocation>> {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+    fn after(&self, at: u64) -> Option<Vec<Revocation>> {
+        let recent = self.recent();
         let from = recent.entries.partition_point(|entry| entry.seq <= at);
         let page = || recent.entries.range(from..).take(MOST_ENTRIES);
         (at >= recent.floor).then(|| page().copied().collect())
     }
 
-    /// The number of a place in this very log.
-    fn known(&self, place: &str) -> Option<u64> {
-        let (epoch, seq) = place.rsplit_once('.')?;
-        let seq = seq.parse().ok()?;
-        (epoch == &*self.epoch && seq <= *self.head.borrow()).then_some(seq)
+    /// How many entries in force follow `at`, as far back as memory reaches.
+    fn since(&self, at: u64) -> u64 {
+        let recent = self.recent();
+        let from = recent.entries.partition_point(|entry| entry.seq <= at);
+        u64::try_from(recent.entries.len() - from).unwrap_or(u64::MAX)
+    }
+
+    /// The name of the log, and the number of a place, where it is one in this very log.
+    fn place(&self, place: Option<&str>) -> (Arc<str>, Option<u64>) {
+        let recent = self.recent();
+        let seq = place.and_then(|place| {
+            let (epoch, seq) = place.rsplit_once('.')?;
+            let seq = seq.parse().ok()?;
+            (epoch == &*recent.epoch && seq <= *self.head.borrow()).then_some(seq)
+        });
+        (Arc::clone(&recent.epoch), seq)
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn enter(&self, state: &Arc<Listening>) -> Result<u64, NoRoom> {
@@ -333,6 +389,7 @@ impl Listener {
             if self.is_over() {
                 return Ok(None);
             }
+            self.look_which_log();
             if self.is_unknown_here {
                 self.is_unknown_here = false;
                 return Ok(Some(News::Reset));
@@ -367,7 +424,20 @@ impl Listener {
     /// The name of the log.
     #[must_use]
     pub fn epoch(&self) -> &str {
-        self.engine.log_epoch()
+        &self.epoch
+    }
+
+    /// Where the log is another than the one it was told of, it begins anew.
+    fn look_which_log(&mut self) {
+        let (epoch, _) = self.engine.telling.place(None);
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.at = 0;
+            self.is_unknown_here = true;
+            self.is_ready = false;
+            self.state.told.store(0, Ordering::Release);
+            self.state.confirmed.store(0, Ordering::Release);
+        }
     }
 
     /// What follows its place, up to `head` at least; `None` where that is nothing.
@@ -375,7 +445,7 @@ impl Listener {
         if self.at >= head {
             return Ok(None);
         }
-        let entries = match self.engine.telling.recent(self.at) {
+        let entries = match self.engine.telling.after(self.at) {
             Some(entries) => entries,
             None => self.stored_after_place().await?,
         };
@@ -407,7 +477,8 @@ impl Drop for Listener {
 }
 
 impl Listening {
-    fn view(&self, head: u64) -> ListenerView {
+    /// `since` counts the entries that follow a place.
+    fn view(&self, since: impl FnOnce(u64) -> u64) -> ListenerView {
         let told = self.told.load(Ordering::Acquire);
         let confirmed = self.confirmed.load(Ordering::Acquire).checked_sub(1);
         ListenerView {
@@ -417,7 +488,7 @@ impl Listening {
             since: self.since,
             told,
             confirmed,
-            behind: head.saturating_sub(confirmed.unwrap_or(told)),
+            behind: since(confirmed.unwrap_or(told)),
         }
     }
 }

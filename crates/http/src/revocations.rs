@@ -187,5 +187,12 @@ fn write_entry(event: &mut String, entry: &Revocation) {
                 r#"{{"account":{id},"before":{before},"until":{until}}}"#
             )
         }
+        RevokedThing::EverythingBefore(before) => {
+            let before = before.unix_millis();
+            write!(
+                event,
+                r#"{{"everything":true,"before":{before},"until":{until}}}"#
+            )
+        }
     };
 }

@@ -3,17 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use daemun_engine::{Engine, ports::Retention};
-use daemun_store_sqlite::SqliteStore;
+use daemun_engine::{Engine, changes::Change, ports::Retention};
 use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep},
 };
 use tracing::{error, info};
 
-/// How often to look whether another process committed anything. A command also says so, by the
-/// control socket; this is for those that could not.
-const LOOK: Duration = Duration::from_millis(500);
+/// The pause after news of what others changed could not be had, or not be taken in.
+const BREATHER: Duration = Duration::from_millis(200);
 /// How often the keys are looked after.
 const TEND: Duration = Duration::from_secs(3600);
 /// How often to clear away.
@@ -22,14 +20,10 @@ const CLEAR: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(50);
 
 /// Starts all of it. It ends when the set is dropped: everything here can stop anywhere.
-pub(crate) fn start(
-    engine: &Arc<Engine>,
-    store: &Arc<SqliteStore>,
-    retention: Retention,
-) -> JoinSet<()> {
+pub(crate) fn start(engine: &Arc<Engine>, retention: Retention) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(follow_log(Arc::clone(engine)));
-    tasks.spawn(take_in(Arc::clone(engine), Arc::clone(store)));
+    tasks.spawn(take_in(Arc::clone(engine)));
     tasks.spawn(tend_keys(Arc::clone(engine)));
     tasks.spawn(clear_away(Arc::clone(engine), retention));
     tasks
@@ -39,30 +33,33 @@ async fn follow_log(engine: Arc<Engine>) {
     engine.follow_log().await;
 }
 
-async fn take_in(engine: Arc<Engine>, store: Arc<SqliteStore>) {
+async fn take_in(engine: Arc<Engine>) {
     let mut failing = false;
-    let mut missed = false;
-    let mut ticks = ticks(LOOK);
+    // What could not be taken in must be once it can, whatever the store says next.
+    let mut missed = Vec::new();
     loop {
-        ticks.tick().await;
-        // What was seen is seen: a sync that fails must be tried again whatever the store says next.
-        let result = match store.foreign_changes().await {
-            Ok(changed) if changed || missed => {
-                missed = true;
-                engine.sync().await.map_err(|error| error.to_string())
-            }
-            Ok(_) => continue,
-            Err(error) => Err(error.to_string()),
+        let told = if missed.is_empty() {
+            engine.changes().await.map_err(|error| error.to_string())
+        } else {
+            Ok(std::mem::take(&mut missed))
         };
-        match result {
-            Ok(()) => (failing, missed) = (false, false),
+        let result = match told {
+            Ok(changes) => engine.take_in(&changes).await.map_err(|error| {
+                missed = changes;
+                error.to_string()
+            }),
             Err(error) => {
-                if !failing {
-                    error!(%error, "cannot take in what other processes changed; trying again");
-                }
-                failing = true;
+                missed = vec![Change::Everything];
+                Err(error)
             }
+        };
+        if let Err(error) = &result {
+            if !failing {
+                error!(%error, "cannot take in what other processes changed; trying again");
+            }
+            sleep(BREATHER).await;
         }
+        failing = result.is_err();
     }
 }
 

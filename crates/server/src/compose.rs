@@ -2,7 +2,7 @@
 //! beside it. The same core serves a server and a command that works on its data; what only a
 //! server has is in [`server`](crate::server).
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use daemun_contract::Contract;
 use daemun_engine::{
@@ -67,9 +67,7 @@ impl Core {
         installation: Installation,
     ) -> Result<Self, CoreError> {
         let store = SqliteStore::open_existing(&data.database(), Options::default())?;
-        let mut policies = policies(&installation.contracts);
-        let widest = widest(&policies, data.horizon());
-        policies.extend(widest);
+        let policies = policies(&installation.contracts);
         Self::on(data, store, installation, policies).await
     }
 
@@ -140,15 +138,6 @@ impl Core {
 
 fn policies(contracts: &[Contract]) -> Vec<Policy> {
     contracts.iter().map(|c| c.policy.clone()).collect()
-}
-
-/// A policy that stands for contracts a command does not know of: revocations are kept for as long
-/// as their access tokens may live.
-fn widest(policies: &[Policy], horizon: Duration) -> Option<Policy> {
-    let mut policy = policies.first()?.clone();
-    policy.contract = "(command line)".into();
-    policy.tokens.access.lifetime = horizon;
-    Some(policy)
 }
 
 impl From<CoreError> for Failure {

@@ -7,10 +7,7 @@ use std::{
     io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    time::Duration,
 };
-
-use daemun_contract::Contract;
 
 use crate::report::{Failure, Kind, Outcome};
 
@@ -118,30 +115,6 @@ impl DataDir {
             .because("two servers on one data directory would not know of each other's revocations")
             .mend("stop that one, or give this one another directory: --data DIR")
     }
-
-    /// How long revocations must be kept: as long as an access token of any contract ever mounted
-    /// on this data may live. A command does not know which contracts a server was given on its
-    /// command line, so servers leave it here.
-    pub(crate) fn horizon(&self) -> Duration {
-        let text = fs::read_to_string(self.path.join("horizon")).unwrap_or_default();
-        Duration::from_secs(text.trim().parse().unwrap_or(0))
-    }
-
-    /// Has commands keep revocations long enough for these contracts too.
-    pub(crate) fn widen_horizon(&self, contracts: &[Contract]) -> io::Result<()> {
-        let longest = longest_access(contracts).max(self.horizon());
-        if longest > self.horizon() {
-            let seconds = format!("{}\n", longest.as_secs());
-            write_private(&self.path.join("horizon"), seconds.as_bytes())?;
-        }
-        Ok(())
-    }
-}
-
-/// How long the longest access token of these contracts lives.
-fn longest_access(contracts: &[Contract]) -> Duration {
-    let lifetimes = contracts.iter().map(|c| c.policy.tokens.access.lifetime);
-    lifetimes.max().unwrap_or_default()
 }
 
 /// Writes a file that only this user may read.

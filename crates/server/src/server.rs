@@ -75,9 +75,6 @@ pub(crate) async fn bind(address: SocketAddr) -> Outcome<TcpListener> {
 pub(crate) async fn run(core: Core, setup: Setup, ready: impl FnOnce()) -> Outcome<()> {
     let broken =
         |what: &str, why: &dyn std::fmt::Display| Failure::new(Kind::Failed, what).because(why);
-    core.data
-        .widen_horizon(&core.contracts)
-        .map_err(|error| broken("the data directory cannot be written", &error))?;
     let stop = signals::listen().map_err(|error| broken("signals cannot be heard", &error))?;
     let control = control::listen(&core.data)
         .map_err(|error| broken("the control socket cannot be made", &error))?;
@@ -100,7 +97,7 @@ pub(crate) async fn run(core: Core, setup: Setup, ready: impl FnOnce()) -> Outco
     let app = App::new(parts, Arc::clone(&stats))
         .map_err(|error| broken("the contracts cannot be mounted", &error))?;
 
-    let mut chores = background::start(&core.engine, &core.store, setup.retention);
+    let mut chores = background::start(&core.engine, setup.retention);
     chores.spawn(control::answer(control, Arc::clone(&core.engine)));
     let mail = tokio::spawn(worker.run(stop.clone().asked()));
     let engine = Arc::clone(&core.engine);

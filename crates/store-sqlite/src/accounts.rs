@@ -124,6 +124,11 @@ impl Accounts for SqliteStore {
             .await
     }
 
+    async fn admit(&self, id: AccountId, now: Timestamp) -> Stored<bool> {
+        self.write(Guard::OneStatement, move |tx| admit(tx, id, now))
+            .await
+    }
+
     async fn change_role(&self, change: RoleChange) -> Stored<bool> {
         self.write(Guard::Savepoint, move |tx| change_role(tx, &change))
             .await
@@ -290,6 +295,19 @@ fn set_status(tx: &Tx<'_>, change: &StatusChange) -> Result<Option<Vec<Revocatio
     };
     let was_in_use = before.admits(change.now).is_ok();
     revocations::end_account(tx, change.account, was_in_use, &ending).map(Some)
+}
+
+/// Remembers a login, where the account admits it.
+pub(crate) fn admit(tx: &Tx<'_>, id: AccountId, now: Timestamp) -> Result<bool, Fault> {
+    match status(tx.connection, id)? {
+        Some(status) if status.admits(now).is_ok() => execute(
+            tx.connection,
+            "UPDATE accounts SET last_login_at = ?2 WHERE id = ?1",
+            params![id.0, now.unix_micros()],
+        )
+        .map(|_| true),
+        _ => Ok(false),
+    }
 }
 
 /// Gives or takes a role, where that changes anything.

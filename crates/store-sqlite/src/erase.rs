@@ -14,7 +14,7 @@ use daemun_engine::{
     import::NO_PASSWORD,
     time::Timestamp,
 };
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use crate::{
     rows::{Fault, execute, one},
@@ -26,15 +26,15 @@ use crate::{
 const STEP: i64 = 200;
 
 /// An account that is due.
-struct Due {
-    id: AccountId,
+pub(crate) struct Due {
+    pub(crate) id: AccountId,
     email_key: Option<String>,
     phone_key: Option<String>,
 }
 
 /// Does one step; how many rows it took, 0 where no account is due.
 pub(crate) fn step(tx: &Tx<'_>, now: Timestamp) -> Result<usize, Fault> {
-    let Some(due) = due(tx, now)? else {
+    let Some(due) = due(tx.connection, now)? else {
         return Ok(0);
     };
     tx.something_was_erased();
@@ -55,9 +55,10 @@ pub(crate) fn step(tx: &Tx<'_>, now: Timestamp) -> Result<usize, Fault> {
     Ok(1)
 }
 
-fn due(tx: &Tx<'_>, now: Timestamp) -> Result<Option<Due>, Fault> {
+/// The account that is gone on with.
+pub(crate) fn due(connection: &Connection, now: Timestamp) -> Result<Option<Due>, Fault> {
     one(
-        tx.connection,
+        connection,
         "accounts",
         "SELECT id, email_key, phone_key FROM accounts
           WHERE erase_at <= ?1 ORDER BY erase_at LIMIT 1",

@@ -16,6 +16,7 @@
 //! running server. What it commits is learned of by [`SqliteStore::foreign_changes`].
 
 mod accounts;
+mod changes;
 mod checkpoint;
 mod codes;
 mod connection;
@@ -38,7 +39,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -91,8 +92,10 @@ struct Inner {
     writer: Writer,
     path: PathBuf,
     message_put: Arc<Notify>,
-    /// What other processes had committed when last asked; the writer's to change.
-    seen: Arc<AtomicI64>,
+    /// What other processes had committed when last asked.
+    seen: AtomicI64,
+    /// Whether anybody ever asked for changes.
+    asked: AtomicBool,
     /// How far the purge of sessions has got.
     purged_to: AtomicI64,
 }
@@ -140,7 +143,8 @@ impl SqliteStore {
                 writer: writer.map_err(threads)?,
                 path: path.into(),
                 message_put,
-                seen: Arc::new(AtomicI64::new(seen)),
+                seen: AtomicI64::new(seen),
+                asked: AtomicBool::new(false),
                 purged_to: AtomicI64::new(0),
             }),
         })
@@ -158,14 +162,13 @@ impl SqliteStore {
     /// # Errors
     /// Where the file cannot be asked.
     pub async fn foreign_changes(&self) -> Stored<bool> {
-        let seen = Arc::clone(&self.inner.seen);
         // On the writer's own connection: SQLite counts the commits of every other, and this
         // process commits on no other.
-        self.write(Guard::OneStatement, move |tx| {
-            let version = data_version(tx.connection)?;
-            Ok(seen.swap(version, Ordering::AcqRel) != version)
-        })
-        .await
+        let version = self
+            .write(Guard::OneStatement, |tx| Ok(data_version(tx.connection)?))
+            .await?;
+        // Nothing is waited for after this, so what is noted as seen is also told.
+        Ok(self.inner.seen.swap(version, Ordering::AcqRel) != version)
     }
 
     async fn write<T, W>(&self, guard: Guard, work: W) -> Stored<T>

@@ -158,6 +158,10 @@ pub(crate) fn insert(
     let (session, account, cut_off) = match thing {
         RevokedThing::Session(id) => (Some(*id.as_bytes()), None, None),
         RevokedThing::AccountBefore(id, cut_off) => (None, Some(id.0), Some(cut_off.unix_micros())),
+        RevokedThing::EverythingBefore(_) => {
+            let what = "revocations: this store loses no sessions, and says of none that it did";
+            return Err(Fault::Corrupt(what.into()));
+        }
     };
     execute(
         tx.connection,

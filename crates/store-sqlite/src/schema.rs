@@ -18,7 +18,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "initial",
@@ -34,10 +34,15 @@ const MIGRATIONS: [Migration; 3] = [
         name: "erasing",
         sql: include_str!("../migrations/0003_erasing.sql"),
     },
+    Migration {
+        version: 4,
+        name: "horizon",
+        sql: include_str!("../migrations/0004_horizon.sql"),
+    },
 ];
 
 /// The schema this version works with.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]

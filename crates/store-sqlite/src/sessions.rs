@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use daemun_engine::{
-    audit::{AuditEvent, AuditKind},
+    audit::AuditKind,
     client::ClientPrint,
     foreign::{Adopted, Adoption, ForeignId, ForeignState},
     ids::{AccountId, SessionId},
@@ -115,15 +115,10 @@ impl Sessions for SqliteStore {
 fn open(tx: &Tx<'_>, opening: &Opening) -> Result<Opened, Fault> {
     let session = &opening.session;
     let now = session.created_at;
-    if let Some(id) = session.subject.account() {
-        match accounts::status(tx.connection, id)? {
-            Some(status) if status.admits(now).is_ok() => execute(
-                tx.connection,
-                "UPDATE accounts SET last_login_at = ?2 WHERE id = ?1",
-                params![id.0, now.unix_micros()],
-            )?,
-            _ => return Ok(Opened::Refused),
-        };
+    if let Some(id) = session.subject.account()
+        && !accounts::admit(tx, id, now)?
+    {
+        return Ok(Opened::Refused);
     }
     let replaced = if opening.replaces {
         replace_others(tx, session, opening.horizon)?
@@ -175,16 +170,7 @@ pub(crate) fn begin(
     kind: AuditKind,
 ) -> Result<(), Fault> {
     insert(tx, session, foreign_until)?;
-    let event = AuditEvent {
-        at: session.created_at,
-        kind,
-        contract: session.contract.clone(),
-        account: session.subject.account(),
-        session: Some(session.id),
-        network: Some(session.network.clone()),
-        detail: None,
-    };
-    upkeep::record(tx.connection, &event)
+    upkeep::record(tx.connection, &session.begun(kind))
 }
 
 fn insert(tx: &Tx<'_>, session: &Session, foreign_until: Option<Timestamp>) -> Result<(), Fault> {
@@ -262,36 +248,28 @@ fn write_exception(
     verdict: Verdict,
 ) -> Result<Option<Revocation>, Fault> {
     let at = rotation.presented.at;
-    let (kind, revocation) = match verdict {
+    let revocation = match verdict {
         Verdict::Recovered => {
             write_recovery(tx, n, session)?;
-            (AuditKind::TokenRecovered, None)
+            None
         }
         Verdict::Reused => {
             write_revoked(tx, n, at, RevokeReason::Reused)?;
-            let revocation = revocations::insert(
+            Some(revocations::insert(
                 tx,
                 RevokedThing::Session(session.id),
                 RevokeReason::Reused,
                 at + rotation.horizon,
-            )?;
-            (AuditKind::TokenReused, Some(revocation))
+            )?)
         }
         _ => {
             write_generation(tx, n, session)?;
-            (AuditKind::TokenRolledForward, None)
+            None
         }
     };
-    let event = AuditEvent {
-        at,
-        kind,
-        contract: session.contract.clone(),
-        account: session.subject.account(),
-        session: Some(session.id),
-        network: Some(rotation.network.to_string().into()),
-        detail: Some(format!("generation {}", rotation.presented.generation).into()),
-    };
-    upkeep::record(tx.connection, &event)?;
+    if let Some(event) = rotation.audit(session, verdict) {
+        upkeep::record(tx.connection, &event)?;
+    }
     Ok(revocation)
 }
 

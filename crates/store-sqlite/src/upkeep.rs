@@ -14,7 +14,7 @@ use rusqlite::{Connection, params, types::Value};
 
 use crate::{
     SqliteStore, erase,
-    rows::{Columns, Fault, execute, many, one},
+    rows::{Columns, Fault, execute, many, micros, one},
     writer::{Guard, Tx},
 };
 
@@ -62,6 +62,20 @@ impl Upkeep for SqliteStore {
         Ok(u64::try_from(step.await?).unwrap_or(u64::MAX))
     }
 
+    async fn next_erasure(&self, now: Timestamp) -> Stored<Option<AccountId>> {
+        self.read(move |connection| Ok(erase::due(connection, now)?.map(|due| due.id)))
+            .await
+    }
+
+    async fn horizon(&self, at_least: Duration) -> Stored<Duration> {
+        let known = self.read(horizon).await?;
+        if known >= at_least {
+            return Ok(known);
+        }
+        self.write(Guard::Savepoint, move |tx| widen_horizon(tx, at_least))
+            .await
+    }
+
     async fn ping(&self) -> Stored<()> {
         // Asks the writer, for a store that reads and cannot write is of no use.
         self.write(Guard::OneStatement, |tx| {
@@ -83,6 +97,25 @@ impl SqliteStore {
         self.inner.purged_to.store(reached, Ordering::Release);
         Ok(dead)
     }
+}
+
+/// How long revocations are kept; nothing where nobody said.
+fn horizon(connection: &Connection) -> Result<Duration, Fault> {
+    let sql = "SELECT value FROM installation WHERE name = 'horizon'";
+    let known = one(connection, "installation", sql, (), |row| {
+        row.parsed(0, |micros: i64| u64::try_from(micros).ok())
+    })?;
+    Ok(Duration::from_micros(known.unwrap_or(0)))
+}
+
+fn widen_horizon(tx: &Tx<'_>, at_least: Duration) -> Result<Duration, Fault> {
+    execute(
+        tx.connection,
+        "INSERT INTO installation (name, value) VALUES ('horizon', ?1)
+         ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+        [micros(at_least)],
+    )?;
+    horizon(tx.connection)
 }
 
 /// Adds an entry to the trail.

@@ -197,3 +197,20 @@ pub async fn roles_are_given_and_taken(store: AnyStore) {
     let nobody = role(crate::ids::AccountId(99), "admin", true);
     assert!(!store.change_role(nobody).await.unwrap());
 }
+
+/// Whoever keeps something of an account elsewhere learns of it before the account is gone.
+pub async fn who_is_erased_next_is_told(store: AnyStore) {
+    let id = somebody(&store).await;
+    let later = active(&store, "later@example.com").await;
+    active(&store, "other@example.com").await;
+    assert_eq!(store.next_erasure(now() + A_DAY).await.unwrap(), None);
+    give_up(&store, later, now() + HOUR * 2).await;
+    give_up(&store, id, now() + HOUR).await;
+    assert_eq!(store.next_erasure(now()).await.unwrap(), None);
+    assert_eq!(store.next_erasure(now() + A_DAY).await.unwrap(), Some(id));
+    erase(&store, now() + HOUR).await;
+    assert_eq!(
+        store.next_erasure(now() + A_DAY).await.unwrap(),
+        Some(later)
+    );
+}

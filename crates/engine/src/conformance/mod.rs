@@ -26,6 +26,7 @@
 pub mod accounts;
 pub mod adoption;
 pub mod codes;
+pub mod counters;
 pub mod erasure;
 pub mod import;
 pub mod keys;
@@ -71,6 +72,8 @@ macro_rules! conformance_tests {
                 s91_the_sessions_of_an_account_are_listed
                 all_sessions_are_listed_in_order
                 s33_a_login_never_outlives_a_suspension
+                s85_a_login_is_admitted_only_where_the_account_is_in_use
+                one_session_a_subject_however_many_begin_at_once
             }
             adoption {
                 a_foreign_token_is_generation_one_of_a_session
@@ -96,6 +99,9 @@ macro_rules! conformance_tests {
                 f08_a_clock_that_stepped_back_cuts_off_no_less
                 many_who_end_one_session_end_it_once
                 s33_no_rotation_survives_a_revocation
+                f08_readers_of_the_log_never_miss_an_entry
+                a_page_of_the_log_is_its_beginning
+                the_log_keeps_its_name
             }
             accounts {
                 an_account_is_found_by_its_address_and_id
@@ -144,6 +150,8 @@ macro_rules! conformance_tests {
                 f15_what_is_over_is_purged
                 f15_what_lives_is_not_purged
                 an_answering_store_answers
+                the_horizon_only_widens
+                whoever_asks_for_changes_first_is_told_of_all
             }
             import {
                 an_account_keeps_its_id_and_all_else
@@ -172,6 +180,7 @@ macro_rules! conformance_tests {
                 the_trail_of_an_erased_account_names_no_network
                 an_erased_accounts_number_is_not_given_again
                 f15_an_erasure_that_stops_is_gone_on_with
+                who_is_erased_next_is_told
                 who_comes_back_is_not_erased
                 a_status_changes_only_as_the_caller_knows_it
                 roles_are_given_and_taken
@@ -193,6 +202,30 @@ macro_rules! conformance_tests {
                         $crate::conformance::$group::$case(store).await;
                     }
                 )*
+            }
+        )*
+    };
+}
+
+/// The same for counters that several processes share: takes an `async fn` that opens fresh, empty
+/// ones.
+#[macro_export]
+macro_rules! counter_conformance_tests {
+    ($fresh:path) => {
+        $crate::counter_conformance_tests! {
+            @cases $fresh;
+            a_counter_is_set_by_who_knows_what_it_was
+            counters_do_not_mix
+            any_bytes_are_kept_as_they_are
+            s70_many_who_change_one_counter_change_it_one_after_another
+        }
+    };
+    (@cases $fresh:path; $($case:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let (counters, _keep) = $fresh().await;
+                $crate::conformance::counters::$case(counters).await;
             }
         )*
     };

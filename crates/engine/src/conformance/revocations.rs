@@ -250,6 +250,69 @@ pub async fn s33_no_rotation_survives_a_revocation(store: AnyStore) {
     }
 }
 
+/// SECURITY S8, 33: whoever has read up to a number never looks back, so nothing may come later that
+/// stands before it, however many write at once.
+pub async fn f08_readers_of_the_log_never_miss_an_entry(store: AnyStore) {
+    let id = active(&store, "someone@example.com").await;
+    let mut sessions = Vec::new();
+    for _ in 0..60 {
+        sessions.push(opened(&store, id).await.id);
+    }
+    let writing = at_once(60, |n| {
+        let (store, id) = (store.clone(), sessions[n]);
+        async move {
+            let target = RevokeTarget::Session(id);
+            store.revoke(revoke(target, now())).await.unwrap();
+        }
+    });
+    let reading = async {
+        let (mut at, mut heard) = (0, Vec::new());
+        while heard.len() < 60 {
+            let page = store.revocations_page(at, now(), 7).await.unwrap();
+            assert!(page.iter().is_sorted_by_key(|entry| entry.seq));
+            at = page.last().map_or(at, |last| last.seq);
+            heard.extend(things(&page));
+            tokio::task::yield_now().await;
+        }
+        heard
+    };
+    let patience = std::time::Duration::from_secs(20);
+    let both = async { tokio::join!(reading, writing).0 };
+    let heard = tokio::time::timeout(patience, both);
+    let mut heard = heard
+        .await
+        .unwrap_or_else(|_| panic!("an entry was missed"));
+    heard.sort_by_key(|thing| format!("{thing:?}"));
+    let mut expected: Vec<_> = sessions.into_iter().map(RevokedThing::Session).collect();
+    expected.sort_by_key(|thing| format!("{thing:?}"));
+    assert_eq!(heard, expected);
+}
+
+/// A page is what a whole reading begins with.
+pub async fn a_page_of_the_log_is_its_beginning(store: AnyStore) {
+    let id = active(&store, "someone@example.com").await;
+    for _ in 0..5 {
+        let target = RevokeTarget::Session(opened(&store, id).await.id);
+        store.revoke(revoke(target, now())).await.unwrap();
+    }
+    let whole = log(&store).await;
+    assert_eq!(whole.len(), 5);
+    let page = |after, limit| store.revocations_page(after, now(), limit);
+    assert_eq!(page(0, 2).await.unwrap(), whole[..2]);
+    assert_eq!(page(whole[1].seq, 2).await.unwrap(), whole[2..4]);
+    assert_eq!(page(whole[4].seq, 2).await.unwrap(), []);
+}
+
+/// Where a log has a name, it is the same one each time.
+pub async fn the_log_keeps_its_name(store: AnyStore) {
+    let name = store.log_name().await.unwrap();
+    let target = RevokeTarget::Session(someones(&store).await.id);
+    store.revoke(revoke(target, now())).await.unwrap();
+    assert_eq!(store.log_name().await.unwrap(), name);
+    let fits = |name: &str| (8..=64).contains(&name.len()) && !name.contains(char::is_whitespace);
+    assert!(name.as_deref().is_none_or(fits), "{name:?}");
+}
+
 fn things(revocations: &[Revocation]) -> Vec<RevokedThing> {
     revocations.iter().map(|r| r.thing).collect()
 }

@@ -5,7 +5,7 @@ use crate::{
     account::Status,
     audit::AuditKind,
     ids::AccountId,
-    ports::{AuditSubject, Opened, RevokeTarget},
+    ports::{AuditSubject, Opened, Opening, RevokeTarget},
     session::{CallerSubject, Subject},
 };
 
@@ -132,4 +132,45 @@ pub async fn s33_a_login_never_outlives_a_suspension(store: AnyStore) {
             assert!(!verdict.grants(), "{verdict:?}");
         }
     }
+}
+
+/// SECURITY 85: the same guard where sessions are elsewhere.
+pub async fn s85_a_login_is_admitted_only_where_the_account_is_in_use(store: AnyStore) {
+    let id = active(&store, "someone@example.com").await;
+    assert!(store.admit(id, now() + MINUTE).await.unwrap());
+    let last_login_at = account(&store, id).await.last_login_at;
+    assert_eq!(last_login_at, Some(now() + MINUTE));
+    let change = status_change(id, suspended(now()), now());
+    store.set_status(change).await.unwrap().unwrap();
+    let unproved = unverified(&store, &email("unproved@example.com"), "111111").await;
+    for id in [id, unproved, AccountId(4_711)] {
+        assert!(!store.admit(id, now() + HOUR).await.unwrap());
+    }
+    assert_eq!(account(&store, id).await.last_login_at, last_login_at);
+}
+
+/// Where a subject has one session, many that begin at once leave one.
+pub async fn one_session_a_subject_however_many_begin_at_once(store: AnyStore) {
+    let subject = Subject::Caller(CallerSubject::new("user 1", "user"));
+    let opened = at_once(16, |_| {
+        let (store, session) = (store.clone(), session_at(subject.clone(), now()));
+        async move {
+            let opening = Opening {
+                session: session.clone(),
+                replaces: true,
+                horizon: HORIZON,
+            };
+            let opened = store.open_session(opening).await.unwrap();
+            assert!(matches!(opened, Opened::Opened(_)), "{opened:?}");
+            session
+        }
+    })
+    .await;
+    let mut alive = 0;
+    for session in opened {
+        let (verdict, _) = present(&store, &session, 1, HERE, now()).await;
+        alive += usize::from(verdict.grants());
+    }
+    assert_eq!(alive, 1);
+    assert_eq!(log(&store).await.len(), 15);
 }

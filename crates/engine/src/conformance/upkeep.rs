@@ -4,6 +4,7 @@ use super::world::*;
 use crate::{
     account::Status,
     audit::{AuditEvent, AuditKind},
+    changes::Change,
     ports::{AuditSubject, Retention, RevokeTarget},
     time::Timestamp,
 };
@@ -135,6 +136,22 @@ pub async fn f15_what_lives_is_not_purged(store: AnyStore) {
 /// It answers.
 pub async fn an_answering_store_answers(store: AnyStore) {
     store.ping().await.unwrap();
+}
+
+/// Revocations are kept as long as the longest access token of any contract there ever was.
+pub async fn the_horizon_only_widens(store: AnyStore) {
+    assert_eq!(store.horizon(HORIZON).await.unwrap(), HORIZON);
+    assert_eq!(store.horizon(MINUTE).await.unwrap(), HORIZON);
+    assert_eq!(store.horizon(HOUR).await.unwrap(), HOUR);
+    assert_eq!(store.horizon(HORIZON).await.unwrap(), HOUR);
+}
+
+/// What happened before anybody asked is not known, so the first news is that anything may have.
+pub async fn whoever_asks_for_changes_first_is_told_of_all(store: AnyStore) {
+    let patience = std::time::Duration::from_secs(10);
+    let told = tokio::time::timeout(patience, store.changes());
+    let told = told.await.unwrap().unwrap();
+    assert_eq!(told, [Change::Everything]);
 }
 
 /// Calls until nothing is left to do, which must come about.

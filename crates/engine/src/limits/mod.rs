@@ -7,6 +7,7 @@
 //! in memory of a fixed bound and fade after a day. Time is told by the caller; a clock that steps
 //! back neither unlocks anything nor locks it for longer than it was to be.
 
+mod counters;
 mod failures;
 mod quota;
 mod table;
@@ -15,7 +16,11 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest;
 
-pub use self::{failures::FailureLimit, quota::AddressLimit};
+pub use self::{
+    counters::{SharedCounters, Swap, Swapped},
+    failures::FailureLimit,
+    quota::AddressLimit,
+};
 use self::{failures::Failures, quota::Usage, table::Table};
 use crate::time::Timestamp;
 

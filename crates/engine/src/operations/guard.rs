@@ -9,6 +9,7 @@ use crate::{
     ids::{AccountId, SessionId},
     operations::{Trouble, adopt::ForeignSubject, barred_outcome},
     policy::Foreign,
+    ports::StoreError,
     session::{RevokeReason, Subject},
     time::Timestamp,
     tokens::{AccessProof, ForeignProof, Proven, RefreshProof, TokenFault},
@@ -122,6 +123,10 @@ impl Engine {
             .reason(proof.session, account, proof.issued_at)
         {
             return Err(self.why_shut_out(reason, account, now).await?);
+        }
+        if !self.is_up_to_date() {
+            let what = "the log of revocations cannot be read";
+            return Err(StoreError::Unavailable(what.into()).into());
         }
         let subject = match (proof.session, proof.generation) {
             (Some(_), None) => proven(proof.subject)?,

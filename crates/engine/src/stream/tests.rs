@@ -54,7 +54,7 @@ fn memory_reaches_back_as_far_as_nothing_is_missing() {
     let now = Timestamp::from_unix_seconds(10);
     telling.append(&[entry(3, 5), entry(4, 20), entry(9, 5)], now);
     let seqs = |at| {
-        let page = telling.recent(at)?;
+        let page = telling.after(at)?;
         Some(page.iter().map(|entry| entry.seq).collect::<Vec<_>>())
     };
     assert_eq!(seqs(2), None, "what is over was let go of");
@@ -71,8 +71,9 @@ fn memory_reaches_back_as_far_as_nothing_is_missing() {
 fn a_place_is_known_in_its_own_log_alone() {
     let telling = Telling::new(&Dice).unwrap();
     telling.append(&[entry(5, 20)], Timestamp::EPOCH);
-    assert_eq!(telling.known("0707070707070707.5"), Some(5));
-    assert_eq!(telling.known("0707070707070707.0"), Some(0));
+    let known = |place| telling.place(Some(place)).1;
+    assert_eq!(known("0707070707070707.5"), Some(5));
+    assert_eq!(known("0707070707070707.0"), Some(0));
     for other in [
         "0707070707070707.6",
         "0707070707070708.5",
@@ -82,20 +83,38 @@ fn a_place_is_known_in_its_own_log_alone() {
         ".5",
         "",
     ] {
-        assert_eq!(telling.known(other), None, "{other}");
+        assert_eq!(known(other), None, "{other}");
     }
+    telling.read_from("another");
+    assert_eq!(known("0707070707070707.5"), None);
+    assert_eq!(known("another.5"), None, "it was not read yet");
+    telling.append(&[entry(6, 20)], Timestamp::EPOCH);
+    assert_eq!(known("another.5"), Some(5));
+    telling.read_from("another");
+    assert_eq!(known("another.6"), Some(6), "it is the same one");
 }
 
 #[test]
 fn how_far_behind_is_what_was_confirmed_or_else_told() {
     let one = listening();
     one.told.store(7, Ordering::Release);
-    assert_eq!((one.view(9).behind, one.view(9).confirmed), (2, None));
+    let view = || one.view(|at| 9 - at);
+    assert_eq!((view().behind, view().confirmed), (2, None));
     one.confirmed.store(4, Ordering::Release);
-    assert_eq!((one.view(9).behind, one.view(9).confirmed), (6, Some(3)));
+    assert_eq!((view().behind, view().confirmed), (6, Some(3)));
     assert_eq!(
         &*shown_name("campus\u{7}\u{1b}[1m \u{e9} x"),
         "campus[1m  x"
     );
     assert_eq!(shown_name(&"x".repeat(500)).len(), 64);
+}
+
+#[test]
+fn what_nobody_follows_is_never_stale() {
+    let telling = Telling::new(&Dice).unwrap();
+    assert!(!telling.is_stale(Duration::ZERO));
+    telling.was_read();
+    assert!(!telling.is_stale(Duration::from_secs(3600)));
+    std::thread::sleep(Duration::from_millis(2));
+    assert!(telling.is_stale(Duration::from_millis(1)));
 }

@@ -120,6 +120,7 @@ const fn reason(reason: RevokeReason) -> &'static str {
         RevokeReason::Reused => "an old refresh token was used again, so somebody has a copy",
         RevokeReason::PasswordChanged => "the password was changed",
         RevokeReason::Suspended => "the account was suspended",
+        RevokeReason::Lost => "the store that held it lost its data",
         RevokeReason::Withdrawn => "the account was given up",
         RevokeReason::Operator => "an operator ended it",
         RevokeReason::Replaced => "a later login took its place",

@@ -154,14 +154,10 @@ fn target(core: Option<&Core>, apply: bool) -> Target {
     if !apply {
         return Target::Preview(Some(store));
     }
-    let lifetimes = core
-        .contracts
-        .iter()
-        .map(|c| c.policy.tokens.access.lifetime);
     Target::Store(Destination {
         store,
         clock: Arc::clone(&core.clock),
-        horizon: lifetimes.max().unwrap_or_default().max(core.data.horizon()),
+        horizon: core.engine.horizon(),
         is_shared: control::is_running(&core.data),
     })
 }

@@ -6,7 +6,7 @@ mod django;
 mod files;
 mod postgres;
 mod redis;
-mod servers;
+
 mod tokens;
 
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! The same users in PostgreSQL, in the table that Django makes there.
 
-use super::{
-    PASSWORD, django::Django, figures, import, imported, log_in, servers::Postgres, shown,
-};
+use daemun_test_servers::Postgres;
+
+use super::{PASSWORD, django::Django, figures, import, imported, log_in, shown};
 use crate::harness::{Daemun, run};
 
 /// What `manage.py sqlmigrate auth` of Django 5.2 says for PostgreSQL, `token_blacklist` likewise.

@@ -1,12 +1,12 @@
 //! Lists of tokens in Redis: good ones by their owner, dead ones by themselves.
 
+use daemun_test_servers::Redis;
 use daemun_token::Algorithm;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
     HASH, import, imported,
-    servers::Redis,
     tokens::{minted, now},
 };
 use crate::harness::{Daemun, send};
