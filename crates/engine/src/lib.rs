@@ -42,6 +42,7 @@ pub mod session;
 pub mod stream;
 pub mod time;
 mod tokens;
+pub mod transfer;
 pub mod vocabulary;
 
 pub use engine::{Caller, Engine, Parts, Realm, StartError};

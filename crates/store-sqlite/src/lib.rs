@@ -31,6 +31,7 @@ mod rows;
 mod schema;
 mod service_keys;
 mod sessions;
+mod transfer;
 mod upkeep;
 mod writer;
 

@@ -11,6 +11,7 @@ mod durability;
 mod erasing;
 mod file;
 mod log;
+mod moving;
 mod world;
 
 use std::sync::Arc;
