@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -30,7 +30,7 @@ impl Postgres {
     /// outlive its own death. `None`, loudly, where PostgreSQL is not installed.
     #[must_use]
     pub fn start() -> Option<Self> {
-        Self::start_with(&["-c", "fsync=off"])
+        Self::start_in(folder_in_memory, &["-c", "fsync=off"])
     }
 
     /// One that waits for the disk, as in production.
@@ -42,11 +42,18 @@ impl Postgres {
     /// One with other words on its command line.
     #[must_use]
     pub fn start_with(options: &'static [&'static str]) -> Option<Self> {
+        Self::start_in(TempDir::new, options)
+    }
+
+    fn start_in(
+        folder: impl FnOnce() -> io::Result<TempDir>,
+        options: &'static [&'static str],
+    ) -> Option<Self> {
         let Some(programs) = programs() else {
             eprintln!("skipped: there is no PostgreSQL. Debian: apt-get install postgresql");
             return None;
         };
-        let folder = TempDir::new().expect("a folder");
+        let folder = folder().expect("a folder");
         copy_tree(&empty_cluster(&programs), &folder.path().join("data"));
         give_away(folder.path());
         let child = spawn(&programs, folder.path(), options);
@@ -154,14 +161,41 @@ fn spawn(programs: &Path, folder: &Path, options: &[&str]) -> Child {
         .arg(folder.join("data"))
         .arg("-k")
         .arg(folder)
-        .args(["-c", "listen_addresses=", "-c", "max_connections=300"])
-        .args(["-c", "shared_buffers=64MB"])
+        .args(["-c", "listen_addresses=", "-c", "max_connections=150"])
+        .args(["-c", "dynamic_shared_memory_type=mmap"])
+        .args([
+            "-c",
+            "shared_buffers=64MB",
+            "-c",
+            "max_wal_senders=0",
+            "-c",
+            "wal_level=minimal",
+        ])
         .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("postgres")
+}
+
+/// A folder in memory, where there is room for many clusters: a thousand small files take a disk
+/// longer than most tests.
+fn folder_in_memory() -> io::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    let mut df = Command::new("df");
+    let told = df
+        .args(["--output=avail", "--block-size=1M"])
+        .arg(memory)
+        .output();
+    let told = told.map(|told| String::from_utf8_lossy(&told.stdout).into_owned());
+    let free = told
+        .ok()
+        .and_then(|told| told.lines().last()?.trim().parse().ok());
+    match free {
+        Some(2_000_u64..) => TempDir::new_in(memory),
+        _ => TempDir::new(),
+    }
 }
 
 /// The folder of an empty cluster, made where there is none yet. Whoever comes meanwhile waits.
