@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use super::table::{Entry, KEEP};
+use super::{
+    everywhere::Kept,
+    table::{Entry, KEEP},
+};
 use crate::time::Timestamp;
 
+/// How long an attempt may be under way. One that is for longer was begun by a process that is no
+/// more, and counts as failed.
+const LEASE: Duration = Duration::from_secs(60);
 /// How long to wait for an attempt that is under way to end.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -57,6 +63,8 @@ pub(super) struct Failures {
     in_a_row: u32,
     under_way: u32,
     last: Option<Timestamp>,
+    /// When the last attempt began.
+    begun: Option<Timestamp>,
     forget: Duration,
 }
 
@@ -75,6 +83,7 @@ impl Failures {
             return Err(SOON);
         }
         self.under_way += 1;
+        self.begun = Some(now);
         Ok(())
     }
 
@@ -118,5 +127,60 @@ impl Entry for Failures {
             _ if self.is_over(now) => 0,
             _ => self.in_a_row.into(),
         }
+    }
+}
+
+/// In a row, under way, and in microseconds: how long it is remembered, when the last failed and
+/// when the last began.
+const LENGTH: usize = 4 + 4 + 8 + 8 + 8;
+
+impl Kept for Failures {
+    const KIND: u8 = 1;
+
+    fn is_none(&self) -> bool {
+        self.is_blank()
+    }
+
+    fn reclaim(&mut self, now: Timestamp) {
+        self.begun = self.begun.map(|begun| begun.min(now));
+        if let Some(begun) = self.begun
+            && now.since(begun) > LEASE
+            && self.under_way > 0
+        {
+            self.in_a_row = self.in_a_row.saturating_add(self.under_way);
+            self.last = self.last.max(Some(begun));
+            self.under_way = 0;
+        }
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let time = |time: Option<Timestamp>| time.map_or(i64::MIN, Timestamp::unix_micros);
+        let forget = u64::try_from(self.forget.as_micros()).unwrap_or(u64::MAX);
+        let mut bytes = Vec::with_capacity(LENGTH);
+        bytes.extend(self.in_a_row.to_be_bytes());
+        bytes.extend(self.under_way.to_be_bytes());
+        bytes.extend(forget.to_be_bytes());
+        bytes.extend(time(self.last).to_be_bytes());
+        bytes.extend(time(self.begun).to_be_bytes());
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (in_a_row, rest) = bytes.split_first_chunk()?;
+        let (under_way, rest) = rest.split_first_chunk()?;
+        let (forget, rest) = rest.split_first_chunk()?;
+        let (last, rest) = rest.split_first_chunk()?;
+        let (begun, rest) = rest.split_first_chunk()?;
+        let time = |bytes: &[u8; 8]| {
+            let micros = i64::from_be_bytes(*bytes);
+            (micros != i64::MIN).then(|| Timestamp::from_unix_micros(micros))
+        };
+        rest.is_empty().then(|| Self {
+            in_a_row: u32::from_be_bytes(*in_a_row),
+            under_way: u32::from_be_bytes(*under_way),
+            last: time(last),
+            begun: time(begun),
+            forget: Duration::from_micros(u64::from_be_bytes(*forget)),
+        })
     }
 }

@@ -4,25 +4,31 @@
 //! An [`Attempt`] is reserved *before* anything is evaluated and counts while it is under way, so
 //! however many arrive at once, no more are evaluated than may fail. Accounts that do not exist
 //! are counted like those that do: the key is the identifier's, not the account's. Counters live
-//! in memory of a fixed bound and fade after a day. Time is told by the caller; a clock that steps
-//! back neither unlocks anything nor locks it for longer than it was to be.
+//! in memory of a fixed bound (`in_process`), or in a store that all nodes share (`everywhere`),
+//! and fade after a day. Time is told by the caller; a clock that steps back neither unlocks
+//! anything nor locks it for longer than it was to be.
 
 mod counters;
+mod everywhere;
 mod failures;
+mod in_process;
 mod quota;
 mod table;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use aws_lc_rs::digest;
+use aws_lc_rs::hmac;
 
 pub use self::{
     counters::{SharedCounters, Swap, Swapped},
     failures::FailureLimit,
     quota::AddressLimit,
 };
-use self::{failures::Failures, quota::Usage, table::Table};
-use crate::time::Timestamp;
+use self::{
+    everywhere::{Counted, Everywhere},
+    in_process::{Held, InProcess},
+};
+use crate::{ports::StoreError, time::Timestamp};
 
 /// What is limited. Each scope counts by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,45 +153,44 @@ impl By {
     }
 }
 
-/// The counters. Clones share them.
+/// Why there is no attempt. Nothing was evaluated.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// There were too many.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// It cannot be known how many there were.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who has tried how often. Clones share it.
 #[derive(Clone)]
 pub struct Limits {
-    shared: Arc<Shared>,
+    counted: Where,
 }
 
-struct Shared {
-    login: Counters,
-    verify_code: Counters,
-    send_code: Counters,
-    sign_up: Counters,
-    exempt_loopback: bool,
-}
-
-/// One scope's limits and who has used how much of them.
-struct Counters {
-    limits: ScopeLimits,
-    accounts: Table<Failures>,
-    addresses: Table<Usage>,
+#[derive(Clone)]
+enum Where {
+    InProcess(InProcess),
+    Everywhere(Arc<Everywhere>),
 }
 
 impl Limits {
-    /// Nobody has tried anything yet.
+    /// Counts in this process. Nobody has tried anything yet.
     #[must_use]
     pub fn new(config: LimitsConfig) -> Self {
-        let counters = |limits| Counters {
-            limits,
-            accounts: Table::new(config.remembered),
-            addresses: Table::new(config.remembered),
-        };
-        let shared = Shared {
-            login: counters(config.login),
-            verify_code: counters(config.verify_code),
-            send_code: counters(config.send_code),
-            sign_up: counters(config.sign_up),
-            exempt_loopback: config.exempt_loopback,
-        };
         Self {
-            shared: Arc::new(shared),
+            counted: Where::InProcess(InProcess::new(config)),
+        }
+    }
+
+    /// Counts where every node does that has the same `counters` and `key`, under which addresses
+    /// and identifiers are hashed: a store that others may read is to tell neither.
+    #[must_use]
+    pub fn shared(config: LimitsConfig, counters: Arc<dyn SharedCounters>, key: hmac::Key) -> Self {
+        Self {
+            counted: Where::Everywhere(Arc::new(Everywhere::new(config, counters, key))),
         }
     }
 
@@ -194,132 +199,62 @@ impl Limits {
     /// counts from now on, and as failed unless told otherwise.
     ///
     /// # Errors
-    /// [`Throttled`] where one limit or the other is reached. Refusals do not count.
-    pub fn begin(
+    /// [`Refused`] where one limit or the other is reached, or the store fails. Refusals do not
+    /// count.
+    pub async fn begin(
         &self,
         scope: Scope,
         account: Option<&str>,
         address: IpAddr,
         now: Timestamp,
-    ) -> Result<Attempt, Throttled> {
-        let mut attempt = Attempt {
-            shared: Arc::clone(&self.shared),
-            scope,
-            account: None,
-            address: None,
-            begun: now,
-        };
-        let counters = self.shared.of(scope);
-        if let Some(limit) = self.shared.address_limit(scope, address) {
-            let key = address_key(address);
-            counters
-                .addresses
-                .with(key, now, |usage| usage.admit(&limit, now))
-                .map_err(|retry_after| throttled(retry_after, By::Address))?;
-            attempt.address = Some(key);
-        }
-        if let (Some(limit), Some(account)) = (counters.limits.account, account) {
-            let key = account_key(account);
-            counters
-                .accounts
-                .with(key, now, |failures| failures.admit(&limit, now))
-                .map_err(|retry_after| throttled(retry_after, By::Account))?;
-            attempt.account = Some(key);
-        }
-        Ok(attempt)
-    }
-}
-
-impl Shared {
-    fn of(&self, scope: Scope) -> &Counters {
-        match scope {
-            Scope::Login => &self.login,
-            Scope::VerifyCode => &self.verify_code,
-            Scope::SendCode => &self.send_code,
-            Scope::SignUp => &self.sign_up,
-        }
-    }
-
-    fn address_limit(&self, scope: Scope, address: IpAddr) -> Option<AddressLimit> {
-        let exempt = self.exempt_loopback && address.to_canonical().is_loopback();
-        self.of(scope).limits.address.filter(|_| !exempt)
+    ) -> Result<Attempt, Refused> {
+        Ok(Attempt(match &self.counted {
+            Where::InProcess(limits) => {
+                Reserved::InProcess(limits.begin(scope, account, address, now)?)
+            }
+            Where::Everywhere(limits) => {
+                Reserved::Everywhere(limits.begin(scope, account, address, now).await?)
+            }
+        }))
     }
 }
 
 /// An attempt under way. Say how it ended; one that is merely dropped counts as failed.
 #[must_use = "an attempt that is dropped counts as failed"]
-pub struct Attempt {
-    shared: Arc<Shared>,
-    scope: Scope,
-    /// Whose failures it is counted among, until its end is known.
-    account: Option<u128>,
-    address: Option<u128>,
-    begun: Timestamp,
+pub struct Attempt(Reserved);
+
+enum Reserved {
+    InProcess(Held),
+    Everywhere(Counted),
 }
 
 impl Attempt {
     /// It was right: the account's failures are forgotten.
-    pub fn succeeded(mut self) {
-        self.settle_account(Failures::succeed);
-        let limit = self.shared.of(self.scope).limits.address;
-        if limit.is_some_and(|limit| limit.only_failures) {
-            self.give_back_address();
+    pub async fn succeeded(self) {
+        match self.0 {
+            Reserved::InProcess(held) => held.succeeded(),
+            Reserved::Everywhere(counted) => counted.succeeded().await,
         }
     }
 
     /// It was wrong.
-    pub fn failed(self) {}
+    pub async fn failed(self) {
+        match self.0 {
+            Reserved::InProcess(held) => held.failed(),
+            Reserved::Everywhere(counted) => counted.failed().await,
+        }
+    }
 
     /// It was never evaluated (the server is busy, a store is down), so it says nothing about
     /// anybody and does not count.
-    pub fn not_evaluated(mut self) {
-        self.settle_account(Failures::withdraw);
-        self.give_back_address();
-    }
-
-    fn settle_account(&mut self, settle: impl FnOnce(&mut Failures)) {
-        if let Some(key) = self.account.take() {
-            let accounts = &self.shared.of(self.scope).accounts;
-            accounts.update(key, settle);
+    pub async fn not_evaluated(self) {
+        match self.0 {
+            Reserved::InProcess(held) => held.not_evaluated(),
+            Reserved::Everywhere(counted) => counted.not_evaluated().await,
         }
-    }
-
-    fn give_back_address(&mut self) {
-        let counters = self.shared.of(self.scope);
-        if let (Some(key), Some(limit)) = (self.address.take(), counters.limits.address) {
-            let give_back = |usage: &mut Usage| usage.give_back(&limit);
-            counters.addresses.update(key, give_back);
-        }
-    }
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        let begun = self.begun;
-        self.settle_account(|failures| failures.fail(begun));
     }
 }
 
 fn throttled(retry_after: Duration, by: By) -> Throttled {
     Throttled { retry_after, by }
 }
-
-/// Identifiers are not kept: only enough of a digest to tell them apart.
-fn account_key(identifier: &str) -> u128 {
-    let digest = digest::digest(&digest::SHA256, identifier.as_bytes());
-    digest
-        .as_ref()
-        .first_chunk()
-        .map_or(0, |bytes| u128::from_be_bytes(*bytes))
-}
-
-/// An IPv4 address counts by itself, an IPv6 one by its /64: whoever has one has all of it.
-fn address_key(address: IpAddr) -> u128 {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => v6.to_bits() >> 64 << 64,
-    }
-}
-
-#[cfg(test)]
-mod tests;

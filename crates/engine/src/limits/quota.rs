@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::table::Entry;
+use super::{everywhere::Kept, table::Entry};
 use crate::time::Timestamp;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -91,5 +91,36 @@ impl Entry for Usage {
         u64::try_from(regained_in)
             .unwrap_or(u64::MAX - 1)
             .saturating_add(today.into())
+    }
+}
+
+impl Kept for Usage {
+    const KIND: u8 = 2;
+
+    /// What is regained by and by takes its place until its time is over.
+    fn is_none(&self) -> bool {
+        false
+    }
+
+    fn reclaim(&mut self, _: Timestamp) {}
+
+    fn write(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(8 + 8 + 4);
+        bytes.extend(self.regained_at.unix_micros().to_be_bytes());
+        bytes.extend(self.day_began.unix_micros().to_be_bytes());
+        bytes.extend(self.today.to_be_bytes());
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (regained_at, rest) = bytes.split_first_chunk()?;
+        let (day_began, rest) = rest.split_first_chunk()?;
+        let (today, rest) = rest.split_first_chunk()?;
+        let time = |bytes: &[u8; 8]| Timestamp::from_unix_micros(i64::from_be_bytes(*bytes));
+        rest.is_empty().then(|| Self {
+            regained_at: time(regained_at),
+            day_began: time(day_began),
+            today: u32::from_be_bytes(*today),
+        })
     }
 }

@@ -69,10 +69,8 @@ impl Engine {
             let now = self.clock.now();
             let attempt = self
                 .limits
-                .begin(Scope::SignUp, None, caller.client.address, now);
-            let attempt = attempt.map_err(|throttled| SignUpError::Throttled {
-                retry_after: throttled.retry_after,
-            })?;
+                .begin(Scope::SignUp, None, caller.client.address, now)
+                .await?;
             let taken = self
                 .accounts
                 .taken(identifier.as_ref(), name.as_deref())
@@ -84,9 +82,9 @@ impl Engine {
             let told = told.iter().filter(|(taken, _)| *taken);
             faults.extend(told.map(|(_, error)| Failure::from(error)));
             if given.faulty || !faults.is_empty() {
-                attempt.failed();
+                attempt.failed().await;
             } else {
-                attempt.not_evaluated();
+                attempt.not_evaluated().await;
             }
         }
         Ok(faults)

@@ -8,7 +8,7 @@ use crate::{
     audit::AuditKind,
     code::{CodePurpose, PlainCode},
     engine::{Caller, Engine, Realm},
-    limits::{Scope, Throttled},
+    limits::Scope,
     operations::Trouble,
     password::Candidate,
     ports::{CodeAttempt, CodeRedeemed, CodeSent},
@@ -146,19 +146,19 @@ impl Engine {
         let attempt = self
             .limits
             .begin(Scope::SendCode, None, caller.client.address, now)
-            .map_err(throttled)?;
+            .await?;
         let identifier = Identifier::parse(input.identifier, realm.policy().identifiers).ok();
         let account = match self
             .resender(caller, identifier.as_ref(), input.password, now)
             .await
         {
             Err(ResendCodeError::Trouble(trouble)) => {
-                attempt.not_evaluated();
+                attempt.not_evaluated().await;
                 return Err(ResendCodeError::Trouble(trouble));
             }
             other => other?,
         };
-        attempt.succeeded();
+        attempt.succeeded().await;
         let (Some(account), Some(identifier)) = (account, identifier) else {
             self.withheld(realm, caller, None, "unknown", now).await?;
             return Err(ResendCodeError::UnknownAccount);
@@ -198,16 +198,16 @@ impl Engine {
         let guess = self
             .limits
             .begin(Scope::Login, key.as_deref(), caller.client.address, now)
-            .map_err(throttled)?;
+            .await?;
         match (self.matches(password, stored).await, &account) {
-            (Ok(true), Some(_)) => guess.succeeded(),
+            (Ok(true), Some(_)) => guess.succeeded().await,
             (Ok(false), Some(_)) => {
-                guess.failed();
+                guess.failed().await;
                 return Err(ResendCodeError::WrongPassword);
             }
-            (Ok(_), None) => guess.failed(),
+            (Ok(_), None) => guess.failed().await,
             (Err(trouble), _) => {
-                guess.not_evaluated();
+                guess.not_evaluated().await;
                 return Err(trouble);
             }
         }
@@ -264,23 +264,21 @@ impl Engine {
         let attempt = self
             .limits
             .begin(Scope::VerifyCode, None, caller.client.address, now)
-            .map_err(|t| VerifyCodeError::Throttled {
-                retry_after: t.retry_after,
-            })?;
+            .await?;
         match self
             .redeem(realm, caller, input, identifier.as_ref(), now)
             .await
         {
             Ok(()) => {
-                attempt.succeeded();
+                attempt.succeeded().await;
                 Ok(())
             }
             Err(VerifyCodeError::Trouble(trouble)) => {
-                attempt.not_evaluated();
+                attempt.not_evaluated().await;
                 Err(VerifyCodeError::Trouble(trouble))
             }
             Err(refused) => {
-                attempt.failed();
+                attempt.failed().await;
                 Err(refused)
             }
         }
@@ -332,11 +330,5 @@ impl Engine {
             CodeRedeemed::Proved => Ok(()),
             CodeRedeemed::Refused => Err(VerifyCodeError::InvalidCode),
         }
-    }
-}
-
-fn throttled(throttled: Throttled) -> ResendCodeError {
-    ResendCodeError::Throttled {
-        retry_after: throttled.retry_after,
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     audit::AuditKind,
     engine::{Caller, Engine, Realm},
     ids::AccountId,
-    limits::{By, Scope, Throttled},
+    limits::{By, Refused, Scope, Throttled},
     operations::{Granted, Trouble, barred_outcome},
     password::Candidate,
     session::Subject,
@@ -88,9 +88,13 @@ impl Engine {
         let attempt = match self
             .limits
             .begin(Scope::Login, Some(&key), caller.client.address, now)
+            .await
         {
             Ok(attempt) => attempt,
-            Err(throttled) => return Err(self.throttled(realm, caller, throttled, now).await),
+            Err(Refused::Throttled(throttled)) => {
+                return Err(self.throttled(realm, caller, throttled, now).await);
+            }
+            Err(Refused::Store(error)) => return Err(error.into()),
         };
         let evaluated = self.evaluate(identifier.as_ref(), input.password).await;
         let Evaluated {
@@ -101,7 +105,7 @@ impl Engine {
         } = match evaluated {
             Ok(evaluated) => evaluated,
             Err(trouble) => {
-                attempt.not_evaluated();
+                attempt.not_evaluated().await;
                 return Err(trouble);
             }
         };
@@ -110,8 +114,8 @@ impl Engine {
             (Ok(account), Some(stored)) => (account, stored),
             (Err(refusal), _) => {
                 match refusal.1 {
-                    LogInError::Barred(_) if matches => attempt.succeeded(),
-                    _ => attempt.failed(),
+                    LogInError::Barred(_) if matches => attempt.succeeded().await,
+                    _ => attempt.failed().await,
                 }
                 return Err(self.refuse(realm, caller, refusal, now).await);
             }
@@ -121,7 +125,7 @@ impl Engine {
                 )));
             }
         };
-        attempt.succeeded();
+        attempt.succeeded().await;
         if let Some(new) = upgraded {
             self.accounts
                 .replace_password_hash(account.id, &stored, &new, now)

@@ -32,6 +32,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     account::{Account, Barred},
+    limits::Refused,
     password::HashFailure,
     ports::{NoEntropy, StoreError},
     session::Session,
@@ -126,6 +127,23 @@ troubled!(
     OperatorError,
     AccountLifeError
 );
+
+/// Lets `?` turn one attempt too many into an operation's own error.
+macro_rules! limited {
+    ($($error:ty),+) => {$(
+        impl From<Refused> for $error {
+            fn from(refused: Refused) -> Self {
+                match refused {
+                    Refused::Throttled(throttled) => Self::Throttled {
+                        retry_after: throttled.retry_after,
+                    },
+                    Refused::Store(error) => error.into(),
+                }
+            }
+        }
+    )+};
+}
+limited!(SignUpError, ResendCodeError, VerifyCodeError);
 
 /// Lets `?` turn a token that proves nothing into an operation's own error.
 macro_rules! faulted {

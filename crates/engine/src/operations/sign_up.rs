@@ -140,9 +140,7 @@ impl Engine {
         let attempt = self
             .limits
             .begin(Scope::SignUp, None, caller.client.address, now)
-            .map_err(|throttled| SignUpError::Throttled {
-                retry_after: throttled.retry_after,
-            })?;
+            .await?;
         let hash = self.hasher.hash(password, self.random()?).await?;
         let code = if policy.confirm_address {
             Some(self.code_for_new_account(realm, caller, &identifier, now)?)
@@ -166,7 +164,7 @@ impl Engine {
                 origin: caller.origin(realm),
             })
             .await?;
-        attempt.succeeded();
+        attempt.succeeded().await;
         match registered {
             Registered::Created(_) if policy.confirm_address => Ok(None),
             Registered::Created(id) => Ok(self.accounts.account(id).await?.map(Arc::new)),

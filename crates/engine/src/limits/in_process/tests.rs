@@ -6,20 +6,22 @@ use std::{
         atomic::{AtomicU32, Ordering::SeqCst},
     },
     thread,
+    time::Duration,
 };
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::FailureLimit;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MARY: Option<&str> = Some("mary@example.com");
 
 /// Only accounts are limited.
-fn by_account() -> Limits {
+fn by_account() -> InProcess {
     let unlimited = LimitsConfig::unlimited();
-    Limits::new(LimitsConfig {
+    InProcess::new(LimitsConfig {
         login: ScopeLimits {
             account: Some(FailureLimit::default()),
             address: None,
@@ -30,8 +32,8 @@ fn by_account() -> Limits {
 }
 
 /// Only addresses are limited: five at once, one more every ten seconds.
-fn by_address(daily: Option<u32>, only_failures: bool) -> Limits {
-    Limits::new(LimitsConfig {
+fn by_address(daily: Option<u32>, only_failures: bool) -> InProcess {
+    InProcess::new(LimitsConfig {
         login: ScopeLimits {
             account: None,
             address: Some(AddressLimit {
@@ -54,17 +56,17 @@ fn client() -> IpAddr {
     IpAddr::from([192, 0, 2, 1])
 }
 
-fn on_mary(limits: &Limits, now: Timestamp) -> Result<Attempt, Throttled> {
+fn on_mary(limits: &InProcess, now: Timestamp) -> Result<Held, Throttled> {
     limits.begin(Scope::Login, MARY, client(), now)
 }
 
-fn from(limits: &Limits, address: &str, now: Timestamp) -> Result<Attempt, Throttled> {
+fn from(limits: &InProcess, address: &str, now: Timestamp) -> Result<Held, Throttled> {
     limits.begin(Scope::Login, None, address.parse().unwrap(), now)
 }
 
 /// Lets `times` attempts on Mary's account fail, each as soon as it may be made. Returns when the
 /// last was.
-fn fail(limits: &Limits, times: u32, mut now: Timestamp) -> Timestamp {
+fn fail(limits: &InProcess, times: u32, mut now: Timestamp) -> Timestamp {
     for _ in 0..times {
         if let Err(throttled) = on_mary(limits, now) {
             now = now + throttled.retry_after;
@@ -74,7 +76,7 @@ fn fail(limits: &Limits, times: u32, mut now: Timestamp) -> Timestamp {
     now
 }
 
-fn wait(result: Result<Attempt, Throttled>) -> Duration {
+fn wait(result: Result<Held, Throttled>) -> Duration {
     result
         .err()
         .map_or(Duration::ZERO, |throttled| throttled.retry_after)
@@ -134,7 +136,7 @@ fn s70_an_attempt_that_is_dropped_counts_as_failed() {
 
 #[test]
 fn f10_an_attempt_that_was_never_evaluated_does_not_count() {
-    let limits = Limits::new(LimitsConfig::default());
+    let limits = InProcess::new(LimitsConfig::default());
     for _ in 0..1000 {
         on_mary(&limits, noon()).unwrap().not_evaluated();
     }
@@ -178,7 +180,7 @@ fn s70_while_ten_are_under_way_there_is_no_eleventh() {
 #[test]
 fn s71_accounts_and_scopes_count_by_themselves() {
     let guess = LimitsConfig::default().login;
-    let limits = Limits::new(LimitsConfig {
+    let limits = InProcess::new(LimitsConfig {
         login: guess,
         verify_code: guess,
         ..LimitsConfig::default()
@@ -265,7 +267,7 @@ fn loopback_is_exempt_only_where_asked() {
         (true, "::1"),
         (true, "::ffff:127.0.0.9"),
     ] {
-        let limits = Limits::new(LimitsConfig {
+        let limits = InProcess::new(LimitsConfig {
             exempt_loopback: exempt,
             ..config
         });
@@ -273,7 +275,7 @@ fn loopback_is_exempt_only_where_asked() {
             from(&limits, address, noon()).unwrap().failed();
         }
     }
-    let limits = Limits::new(config);
+    let limits = InProcess::new(config);
     let refused = (0..1000).filter(|_| from(&limits, "127.0.0.1", noon()).is_err());
     assert!(refused.count() > 900);
 }
@@ -337,7 +339,7 @@ fn s72_any_number_of_addresses_stays_within_the_bound() {
 
 #[test]
 fn attempts_under_way_are_never_pushed_out() {
-    let limits = Limits::new(LimitsConfig {
+    let limits = InProcess::new(LimitsConfig {
         remembered: 64,
         login: ScopeLimits {
             account: Some(FailureLimit::default()),
@@ -405,7 +407,7 @@ proptest! {
                 Step::Back(seconds) => now = now - Duration::from_secs(seconds),
             }
         }
-        under_way.into_iter().for_each(Attempt::not_evaluated);
+        under_way.into_iter().for_each(Held::not_evaluated);
         let wait = match on_mary(&limits, now) {
             Ok(attempt) => {
                 attempt.not_evaluated();
