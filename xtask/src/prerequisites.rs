@@ -72,7 +72,7 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "redis-server",
         package: "redis-server",
-        needed_by: "crates/server/tests/it/migrate/redis.rs",
+        needed_by: "crates/test-servers/src/redis.rs",
         present: || on_path("redis-server"),
     },
 ];
