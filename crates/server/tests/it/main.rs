@@ -25,6 +25,7 @@ mod resource_server;
 mod revocation;
 mod schemathesis;
 mod service_keys;
+mod stores;
 mod stream;
 mod verify;
 mod wire;
