@@ -8,8 +8,8 @@
 //! answered; a store that fails there fails the operation.
 
 use std::{
-    sync::Arc,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::AtomicU64,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -163,10 +163,17 @@ impl End {
 pub struct Apart {
     accounts: Arc<dyn Store>,
     sessions: Arc<dyn SessionsApart>,
-    /// Up to where the accounts' log has been carried over.
-    carried: AtomicU64,
+    carried: Mutex<Carried>,
     /// How long revocations are kept, in microseconds, as far as is known.
     horizon: AtomicU64,
+}
+
+/// Up to where the accounts' log has been carried over, and which into which: one under another name may lack what was carried,
+/// or have other things under its numbers.
+#[derive(Default)]
+struct Carried {
+    logs: [Option<Box<str>>; 2],
+    seq: u64,
 }
 
 impl Apart {
@@ -176,7 +183,7 @@ impl Apart {
         Self {
             accounts,
             sessions,
-            carried: AtomicU64::new(0),
+            carried: Mutex::default(),
             horizon: AtomicU64::new(0),
         }
     }
@@ -184,15 +191,33 @@ impl Apart {
     /// Tells the sessions' store what the accounts' log has that it may not have been told: what was
     /// decided and then broken off.
     async fn carry_over(&self, now: Timestamp) -> Stored<()> {
-        let after = self.carried.load(Ordering::Acquire);
+        let logs = [
+            self.accounts.log_name().await?,
+            self.sessions.log_name().await?,
+        ];
+        let after = {
+            let mut carried = self.carried();
+            if carried.logs != logs {
+                let logs = logs.clone();
+                *carried = Carried { logs, seq: 0 };
+            }
+            carried.seq
+        };
         let news = self.accounts.revocations_after(after, now).await?;
         for entry in &news {
             self.carry(entry, now).await?;
         }
-        if let Some(last) = news.last() {
-            self.carried.fetch_max(last.seq, Ordering::AcqRel);
+        let mut carried = self.carried();
+        if let Some(last) = news.last()
+            && carried.logs == logs
+        {
+            carried.seq = carried.seq.max(last.seq);
         }
         Ok(())
+    }
+
+    fn carried(&self) -> MutexGuard<'_, Carried> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn carry(&self, entry: &Revocation, now: Timestamp) -> Stored<Option<Revocation>> {
