@@ -62,6 +62,9 @@ pub struct Parts {
     pub service_name: String,
     /// How long a signing key signs.
     pub signing_key_age: Duration,
+    /// How far apart the clocks may be of nodes that share the store: a token that another made may
+    /// be from so far ahead, a minute at most.
+    pub clocks_apart: Duration,
     /// The contracts' policies.
     pub policies: Vec<Policy>,
 }
@@ -163,6 +166,7 @@ pub struct Engine {
     legacy: LegacySecrets,
     issuer: String,
     signing_key_age: Duration,
+    clocks_apart: Duration,
     /// How long the longest access token of the contracts mounted here lives.
     own_horizon: Duration,
     /// The same of any contract ever mounted on this data, in microseconds.
@@ -215,6 +219,7 @@ impl Engine {
             legacy: parts.legacy,
             issuer: parts.issuer,
             signing_key_age: parts.signing_key_age,
+            clocks_apart: parts.clocks_apart,
             own_horizon,
             horizon: AtomicU64::new(micros(horizon)),
             ring: RwLock::new(ring),
@@ -509,7 +514,13 @@ impl Engine {
     fn token_machine(&self, policy: &Policy) -> Result<TokenMachine, StartError> {
         let access = self.keys_for(policy, &policy.tokens.access)?;
         let refresh = self.keys_for(policy, &policy.tokens.refresh)?;
-        Ok(TokenMachine::new(policy, &self.issuer, access, refresh))
+        Ok(TokenMachine::new(
+            policy,
+            &self.issuer,
+            access,
+            refresh,
+            self.clocks_apart,
+        ))
     }
 
     fn keys_for(&self, policy: &Policy, spec: &TokenSpec) -> Result<SpecKeys, StartError> {

@@ -136,14 +136,20 @@ impl From<Rejected> for TokenFault {
 }
 
 impl TokenMachine {
-    pub(crate) fn new(policy: &Policy, issuer: &str, access: SpecKeys, refresh: SpecKeys) -> Self {
+    pub(crate) fn new(
+        policy: &Policy,
+        issuer: &str,
+        access: SpecKeys,
+        refresh: SpecKeys,
+        clocks_apart: Duration,
+    ) -> Self {
         let profile = &policy.tokens;
         let remember = !profile.access.algorithm.is_symmetric();
         let specs = [&profile.access, &profile.refresh];
         Self {
             contract: policy.contract.clone(),
-            access_verifier: verifier(&profile.access, issuer, access.verifying),
-            refresh_verifier: verifier(&profile.refresh, issuer, refresh.verifying),
+            access_verifier: verifier(&profile.access, issuer, access.verifying, clocks_apart),
+            refresh_verifier: verifier(&profile.refresh, issuer, refresh.verifying, clocks_apart),
             access_subject: SubjectClaim::of(&profile.access),
             refresh_subject: SubjectClaim::of(&profile.refresh),
             foreign: ForeignRules::of(policy),
@@ -437,6 +443,7 @@ fn verifier<K: daemun_token::Kind>(
     spec: &TokenSpec,
     issuer: &str,
     keys: Vec<VerifyingKey>,
+    clocks_apart: Duration,
 ) -> Verifier<K> {
     let typ = match spec.typ.as_deref() {
         Some("at+jwt") => TypRule::AtJwt,
@@ -444,6 +451,8 @@ fn verifier<K: daemun_token::Kind>(
         Some(other) => TypRule::Exactly(other.to_owned()),
     };
     let mut builder = Verifier::builder().keys(keys).typ(typ);
+    let ahead = u32::try_from(clocks_apart.as_secs()).unwrap_or(u32::MAX);
+    builder = builder.ahead_seconds(ahead);
     for (name, source) in &spec.claims {
         builder = match source {
             // An audience has rules of its own: the token may list several.

@@ -48,6 +48,8 @@ pub(crate) struct Rules {
     pub(crate) audiences: Vec<String>,
     pub(crate) required: Vec<String>,
     pub(crate) leeway: i64,
+    /// How far ahead the clock of who issued may be, beside the leeway.
+    pub(crate) ahead: i64,
 }
 
 impl Rules {
@@ -125,9 +127,10 @@ impl Rules {
             Ok(None) => return Err(missing("exp")),
             Err(NotATime) => return Err(invalid("exp")),
         };
+        let early = self.leeway.max(self.ahead);
         for name in ["nbf", "iat"] {
             match claims.time(name) {
-                Ok(Some(start)) if now < start.saturating_sub(self.leeway) => {
+                Ok(Some(start)) if now < start.saturating_sub(early) => {
                     return Err(Rejected::NotYetValid);
                 }
                 Ok(_) => {}

@@ -244,6 +244,13 @@ impl<K: Kind> VerifierBuilder<K> {
         self
     }
 
+    /// How far ahead the clock of whoever issued may be: `nbf` and `iat` may lie that far in the future, and `exp` is
+    /// as exact as before. 0 unless said, and never more than [`MAX_LEEWAY_SECONDS`].
+    pub fn ahead_seconds(mut self, seconds: u32) -> Self {
+        self.rules.ahead = i64::from(seconds.min(MAX_LEEWAY_SECONDS));
+        self
+    }
+
     /// A claim that must be there, whatever its value.
     pub fn require(mut self, name: &str) -> Self {
         self.rules.required.push(name.to_owned());

@@ -117,3 +117,25 @@ fn the_claims_of_an_expired_token_can_be_read() {
         r#"{"exp":1,"sub":"7","iat":0}"#
     );
 }
+
+/// Nodes of one server, whose clocks are never quite the same.
+#[test]
+fn f08_a_clock_that_is_ahead_makes_tokens_good_early_and_never_longer() {
+    let token = forge(HS256, format!(r#"{{"iat":{NOW},"exp":{}}}"#, NOW + 300));
+    for (ahead, allowed) in [(0, 0), (1, 1), (60, 60), (3_600, 60)] {
+        let verifier = Verifier::<Access>::builder()
+            .key(hs256(None).verifying_key())
+            .ahead_seconds(ahead)
+            .build();
+        assert!(matches!(
+            verifier.verify(&token, NOW - allowed - 1),
+            Err(Rejected::NotYetValid)
+        ));
+        assert!(verifier.verify(&token, NOW - allowed).is_ok());
+        assert!(verifier.verify(&token, NOW + 299).is_ok());
+        assert!(matches!(
+            verifier.verify(&token, NOW + 300),
+            Err(Rejected::Expired(_))
+        ));
+    }
+}
