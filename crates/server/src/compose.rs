@@ -2,7 +2,7 @@
 //! beside it. The same core serves a server and a command that works on its data; what only a
 //! server has is in [`server`](crate::server).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use daemun_contract::Contract;
 use daemun_engine::{
@@ -11,23 +11,26 @@ use daemun_engine::{
     limits::Limits,
     password::Hasher,
     policy::Policy,
-    ports::Clock,
+    ports::{Clock, Store},
     seal::{SealError, Sealer},
 };
 use daemun_mail::{Couriers, TemplateError, Templates, Worker};
-use daemun_store_sqlite::{OpenError, Options, SqliteStore};
 
 use crate::{
     adapters::{SystemClock, SystemEntropy},
     config::Installation,
     data::DataDir,
     report::{Failure, Kind},
+    stores::{OpenError, Opening, Stores},
 };
+
+/// How far the clocks of several nodes may be apart.
+const CLOCKS_APART: Duration = Duration::from_secs(60);
 
 /// The engine on its store, and of the installation what is needed beside it.
 pub(crate) struct Core {
     pub(crate) data: DataDir,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) contracts: Vec<Contract>,
@@ -56,9 +59,7 @@ impl Core {
         data: DataDir,
         installation: Installation,
     ) -> Result<Self, CoreError> {
-        let store = SqliteStore::open(&data.database(), Options::default())?;
-        let policies = policies(&installation.contracts);
-        Self::on(data, store, installation, policies).await
+        Self::open(data, installation, Opening::Make).await
     }
 
     /// Opens the store as a command does, beside a server or without one.
@@ -66,18 +67,23 @@ impl Core {
         data: DataDir,
         installation: Installation,
     ) -> Result<Self, CoreError> {
-        let store = SqliteStore::open_existing(&data.database(), Options::default())?;
-        let policies = policies(&installation.contracts);
-        Self::on(data, store, installation, policies).await
+        Self::open(data, installation, Opening::Existing).await
     }
 
-    async fn on(
+    async fn open(
         data: DataDir,
-        store: SqliteStore,
         installation: Installation,
-        policies: Vec<Policy>,
+        opening: Opening,
     ) -> Result<Self, CoreError> {
-        let store = Arc::new(store);
+        let stores = Stores::open(&installation.stores, &data.database(), opening).await?;
+        let store = stores.store;
+        let limits = match stores.counters {
+            Some(counters) => {
+                let key = installation.master.hmac("limits");
+                Limits::shared(installation.limits, counters, key)
+            }
+            None => Limits::new(installation.limits),
+        };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let outbox_sealer = Arc::new(installation.master.sealer("outbox")?);
         let parts = Parts {
@@ -85,13 +91,17 @@ impl Core {
             clock: Arc::clone(&clock),
             entropy: Arc::new(SystemEntropy),
             hasher: Hasher::new(installation.hashing)?,
-            limits: Limits::new(installation.limits),
+            limits,
             master: installation.master,
             legacy: installation.legacy.clone(),
             issuer: installation.public_url.clone(),
             service_name: installation.service_name.clone(),
             signing_key_age: installation.signing_age,
-            policies,
+            clocks_apart: match installation.stores.is_embedded() {
+                true => Duration::ZERO,
+                false => CLOCKS_APART,
+            },
+            policies: policies(&installation.contracts),
         };
         Ok(Self {
             data,

@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::report::{Failure, Kind, Outcome};
+use crate::{
+    report::{Failure, Kind, Outcome},
+    stores::Choice,
+};
 
 /// A data directory that is there.
 #[derive(Clone, Debug)]
@@ -24,10 +27,10 @@ pub(crate) struct Lock {
 }
 
 impl DataDir {
-    /// The directory, which must be there and hold a database.
-    pub(crate) fn existing(path: &Path) -> Outcome<Self> {
+    /// The directory, which must be there and hold a database, unless that is elsewhere.
+    pub(crate) fn existing(path: &Path, stores: &Choice) -> Outcome<Self> {
         let data = Self { path: path.into() };
-        if data.database().exists() {
+        if data.database().exists() || !stores.is_embedded() {
             return Ok(data);
         }
         let shown = path.display();
@@ -38,6 +41,11 @@ impl DataDir {
                     "--data DIR of the server, or start one: daemun dev --data {shown}"
                 )),
         )
+    }
+
+    /// The directory, whatever is in it.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.into() }
     }
 
     /// The directory; made for this user alone where it is not there.
@@ -149,7 +157,7 @@ mod tests {
     #[test]
     fn a_directory_without_a_database_is_not_taken_for_data() {
         let folder = tempfile::tempdir().unwrap();
-        let failure = DataDir::existing(folder.path()).unwrap_err();
+        let failure = DataDir::existing(folder.path(), &Choice::default()).unwrap_err();
         assert_eq!(failure.kind, Kind::Unreachable);
     }
 }

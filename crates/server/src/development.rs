@@ -17,6 +17,7 @@ use crate::{
     data::DataDir,
     report::{Failure, Kind, Outcome, remark},
     secret::{self, Secret},
+    stores::{Choice, Url},
 };
 
 /// How long a signing key signs.
@@ -31,6 +32,7 @@ pub(crate) fn installation(
 ) -> Outcome<Installation> {
     Ok(Installation {
         data: data.path().into(),
+        stores: stores()?,
         master: master(data)?,
         legacy,
         contracts,
@@ -43,6 +45,27 @@ pub(crate) fn installation(
             ..LimitsConfig::default()
         },
     })
+}
+
+/// Which stores hold what: the data directory everything, unless the environment names servers.
+pub(crate) fn stores() -> Outcome<Choice> {
+    let accounts = url("DAEMUN_STORE_ACCOUNTS", "postgres://…", Url::postgres)?;
+    let sessions = url("DAEMUN_STORE_SESSIONS", "redis://…", Url::redis)?;
+    Ok(Choice::of(accounts, sessions))
+}
+
+fn url(variable: &str, shape: &str, parse: impl Fn(&str) -> Option<Url>) -> Outcome<Option<Url>> {
+    let Some(text) = set(variable) else {
+        return Ok(None);
+    };
+    match parse(&text.to_string_lossy()) {
+        Some(url) => Ok(Some(url)),
+        None => Err(Failure::new(
+            Kind::Failed,
+            format!("{variable} names no server to keep it in"),
+        )
+        .mend(format!("{variable}={shape}, or unset it"))),
+    }
 }
 
 /// The contracts that come with daemun, and `more` of the team's own.

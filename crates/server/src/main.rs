@@ -17,11 +17,13 @@ mod control;
 mod data;
 mod development;
 mod logging;
+mod promises;
 mod report;
 mod screen;
 mod secret;
 mod server;
 mod signals;
+mod stores;
 mod verify;
 
 /// Requests allocate small things and free them on other threads. Measured against the system's

@@ -77,7 +77,7 @@ pub(crate) fn told(error: &tokio_postgres::Error) -> String {
                 .trim_end()
                 .into()
         }
-        None => format!("PostgreSQL cannot be reached: {error}"),
+        None => format!("PostgreSQL: {error}"),
     }
 }
 

@@ -45,9 +45,9 @@ impl Transfer for PostgresStore {
 
     async fn number_after(&self, table: &'static Table, most: i64) -> Stored<()> {
         let sql = format!(
-            "SELECT setval(pg_get_serial_sequence('{0}', '{1}'), greatest($1, 1), $1 > 0)
+            "SELECT setval(pg_get_serial_sequence('{0}', '{1}'), greatest($1::bigint, 1), $1::bigint > 0)
                FROM (SELECT coalesce(max({1}), 0) AS highest FROM {0}) there
-              WHERE $1 >= highest",
+              WHERE $1::bigint >= highest",
             table.name,
             names(table, 1),
         );

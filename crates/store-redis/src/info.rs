@@ -81,7 +81,8 @@ pub struct Promises {
 }
 
 impl Promises {
-    /// What is wrong with that: what it is, why that matters, and what mends it.
+    /// What is wrong whatever one wants of it: what it is, why that matters, and what mends it. When it writes to disk,
+    /// and whether replicas have it then, is a choice.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -91,26 +92,6 @@ impl Promises {
                  to noeviction",
                 self.maxmemory_policy
             ));
-        }
-        if !self.appendonly {
-            problems.push(
-                "appendonly is no: a restart logs everybody out. Set appendonly to yes".into(),
-            );
-        } else if self
-            .appendfsync
-            .as_deref()
-            .is_some_and(|when| when != "always")
-        {
-            let when = self.appendfsync.as_deref().unwrap_or_default();
-            problems.push(format!(
-                "appendfsync is {when}: a power failure takes back what was acknowledged shortly before, revocations included. \
-                 Set it to always where that must not be"
-            ));
-        }
-        if self.replicas > 0 && self.min_replicas_to_write == Some(0) {
-            problems.push(
-                "min-replicas-to-write is 0: a replica that takes over may lack what was acknowledged. Set it to 1 or more".into(),
-            );
         }
         problems
     }

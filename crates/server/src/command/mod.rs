@@ -35,7 +35,7 @@ fn dispatch(command: Command) -> Outcome {
             let config = serve::check(&serve)?;
             on_all_cores(serve::run(config))
         }
-        Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Doctor(doctor) => on_one_core(doctor::run(doctor)),
         Command::Contract(contract) => contract::run(&contract),
         Command::Account(account) => on_one_core(account::run(account)),
         Command::Session(session) => on_one_core(session::run(session)),

@@ -30,10 +30,11 @@ pub(super) async fn open(place: &Place) -> Outcome<Core> {
     let (data, mut installation) = match &place.config {
         Some(file) => {
             let installation = config::installation(file, config::environment())?;
-            (DataDir::existing(&installation.data)?, installation)
+            let data = DataDir::existing(&installation.data, &installation.stores)?;
+            (data, installation)
         }
         None => {
-            let data = DataDir::existing(&data_dir(place))?;
+            let data = DataDir::existing(&data_dir(place), &development::stores()?)?;
             let contracts = development::contracts(&[])?;
             let installation = development::installation(
                 &data,
@@ -52,7 +53,8 @@ pub(super) async fn open(place: &Place) -> Outcome<Core> {
 /// can be made before a server first runs.
 pub(super) async fn open_or_make(place: &Place) -> Outcome<Core> {
     let path = data_dir(place);
-    if place.config.is_none() && !path.join("daemun.db").exists() {
+    let is_new = !path.join("daemun.db").exists();
+    if place.config.is_none() && development::stores()?.is_embedded() && is_new {
         let data = DataDir::create(&path)?;
         let contracts = development::contracts(&[])?;
         let legacy = LegacySecrets::shared(any_secret()?);
@@ -68,11 +70,13 @@ pub(super) async fn open_or_make(place: &Place) -> Outcome<Core> {
 
 /// Where the data is that a command is about, for one that asks the running server alone.
 pub(super) fn data(place: &Place) -> Outcome<DataDir> {
-    let path = match &place.config {
-        Some(file) => config::installation(file, config::environment())?.data,
-        None => data_dir(place),
-    };
-    DataDir::existing(&path)
+    match &place.config {
+        Some(file) => {
+            let installation = config::installation(file, config::environment())?;
+            DataDir::existing(&installation.data, &installation.stores)
+        }
+        None => DataDir::existing(&data_dir(place), &development::stores()?),
+    }
 }
 
 /// Has the server that runs on this data know of what was committed.

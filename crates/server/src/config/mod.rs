@@ -10,6 +10,7 @@ mod problem;
 mod reader;
 mod secrets;
 mod settings;
+mod stores;
 mod web;
 
 use std::{
@@ -35,12 +36,17 @@ pub(crate) use reader::MAX_BODY_BYTES;
 use reader::Reader;
 use settings::Settings;
 
-use crate::report::{Failure, Kind, Outcome};
+use crate::{
+    report::{Failure, Kind, Outcome},
+    stores::Choice,
+};
 
 /// What makes an installation what it is: enough for a command that works on its data.
 pub(crate) struct Installation {
     /// The data directory.
     pub(crate) data: PathBuf,
+    /// Which stores hold what.
+    pub(crate) stores: Choice,
     /// The master key.
     pub(crate) master: MasterKey,
     /// The teams' own secrets.
@@ -138,6 +144,11 @@ pub(crate) fn installation(
         "keys.signing_age",
         "secrets.master",
         "secrets.master_file",
+        "store.accounts",
+        "store.accounts_file",
+        "store.sessions",
+        "store.sessions_file",
+        "store.limits",
     ]);
     match installation {
         Some(installation) if problems.is_empty() => Ok(installation),

@@ -71,6 +71,7 @@ impl Reader {
         let data = self.data();
         let master = self.master(data.as_deref());
         let installation = Installation {
+            stores: self.stores(),
             legacy: self.legacy(&contracts),
             contracts,
             service_name,

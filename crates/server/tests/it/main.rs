@@ -20,6 +20,7 @@ mod interop;
 mod introspection;
 mod life;
 mod migrate;
+mod nodes;
 mod python;
 mod resource_server;
 mod revocation;

@@ -20,20 +20,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One event of the stream.
 #[derive(Clone, Debug)]
-struct Event {
-    id: Option<String>,
-    name: String,
-    data: Value,
+pub struct Event {
+    pub id: Option<String>,
+    pub name: String,
+    pub data: Value,
 }
 
 /// A verifier at the other end.
-struct Verifier {
+pub struct Verifier {
     response: Response,
     text: String,
 }
 
 impl Verifier {
-    async fn connect(daemun: &Daemun, key: &str, place: Option<&str>) -> Self {
+    pub async fn connect(daemun: &Daemun, key: &str, place: Option<&str>) -> Self {
         Self::named(daemun, key, place, "campus-1").await
     }
 
@@ -71,7 +71,7 @@ impl Verifier {
     }
 
     /// The entries up to `ready`, and the place it stands at.
-    async fn until_ready(&mut self) -> (Vec<Event>, String) {
+    pub async fn until_ready(&mut self) -> (Vec<Event>, String) {
         let mut before = Vec::new();
         loop {
             let event = self.next().await.expect("an event");
@@ -83,7 +83,7 @@ impl Verifier {
     }
 
     /// The next entries, passing over heartbeats.
-    async fn news(&mut self) -> (Vec<Value>, String) {
+    pub async fn news(&mut self) -> (Vec<Value>, String) {
         loop {
             let event = self.next().await.expect("an event");
             if event.name == "entries" {
