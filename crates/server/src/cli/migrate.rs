@@ -12,6 +12,22 @@ pub(crate) enum Migrate {
     Inspect(Inspect),
     /// Check what would be taken over, row by row; with --apply, take it over
     Import(Import),
+    /// Move an installation from one store to another, or back: all of it, or what is missing
+    Store(MoveStore),
+}
+
+#[derive(Args)]
+pub(crate) struct MoveStore {
+    /// What is moved: a data directory, a SQLite file, or a PostgreSQL database; `env:NAME` takes
+    /// the URL from a variable
+    #[arg(long, value_name = "STORE")]
+    pub(crate) from: String,
+    /// Where to: empty, or what an earlier run began to fill
+    #[arg(long, value_name = "STORE")]
+    pub(crate) to: String,
+    /// Answer in JSON, errors too
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Where accounts lie, and which column is what.
@@ -122,6 +138,7 @@ impl Migrate {
         match self {
             Self::Inspect(inspect) => inspect.json,
             Self::Import(import) => import.place.json,
+            Self::Store(command) => command.json,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use daemun_engine::{
     audit::{AuditEvent, AuditKind},
     import::{Import as Port, Known},
-    ports::{Clock, Upkeep},
+    ports::Clock,
 };
 use daemun_migrate::{
     account::{Inactive, Reader},

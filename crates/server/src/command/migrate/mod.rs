@@ -3,6 +3,7 @@
 mod import;
 mod inspect;
 mod show;
+mod store;
 mod watch;
 
 use daemun_migrate::{
@@ -20,6 +21,7 @@ pub(super) async fn run(command: Migrate) -> Outcome {
     match command {
         Migrate::Inspect(inspect) => inspect::run(&inspect).await,
         Migrate::Import(import) => import::run(&import).await,
+        Migrate::Store(command) => store::run(&command).await,
     }
 }
 
