@@ -13,14 +13,14 @@ use daemun_engine::{
 };
 use tokio::{
     sync::{Mutex, mpsc},
-    task::JoinHandle,
     time::timeout,
 };
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio_postgres::AsyncMessage;
 
 use crate::{
     PostgresStore,
-    db::{Db, Fault, Tx, told},
+    address::{Address, Link},
+    db::{Fault, Tx, told},
     rows::execute,
 };
 
@@ -51,40 +51,23 @@ pub(crate) async fn tell_account(tx: &Tx<'_>, id: AccountId) -> Result<(), Fault
 }
 
 /// Where news is heard.
+#[derive(Default)]
 pub(crate) struct News {
-    db: Db,
     listening: Mutex<Option<Listening>>,
 }
 
 /// A connection that listens.
 struct Listening {
-    client: Client,
+    link: Link,
     heard: mpsc::Receiver<Change>,
-    connection: JoinHandle<()>,
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.connection.abort();
-    }
-}
-
-impl News {
-    pub(crate) fn of(db: &Db) -> Self {
-        Self {
-            db: db.clone(),
-            listening: Mutex::default(),
-        }
-    }
 }
 
 #[async_trait]
 impl Changes for PostgresStore {
     async fn changes(&self) -> Stored<Vec<Change>> {
-        let news = &self.inner.news;
-        let mut listening = news.listening.lock().await;
+        let mut listening = self.inner.news.listening.lock().await;
         let Some(heard) = listening.as_mut() else {
-            *listening = Some(listen(&news.db).await?);
+            *listening = Some(listen(self.inner.db.address()).await?);
             return Ok(vec![Change::Everything]);
         };
         match next(heard).await {
@@ -113,18 +96,17 @@ async fn next(listening: &mut Listening) -> Stored<Vec<Change>> {
             }
             Ok(None) => return Err(broken()),
             Err(_) => {
-                let asked = timeout(ANSWER, listening.client.simple_query("SELECT 1")).await;
+                let asked = timeout(ANSWER, listening.link.client.simple_query("SELECT 1")).await;
                 asked.map_err(|_| broken())?.map_err(|_| broken())?;
             }
         }
     }
 }
 
-async fn listen(db: &Db) -> Stored<Listening> {
+async fn listen(address: &Address) -> Stored<Listening> {
     let unreachable = |error: tokio_postgres::Error| StoreError::Unavailable(told(&error));
-    let (client, mut connection) = db.config().connect(NoTls).await.map_err(unreachable)?;
     let (tell, heard) = mpsc::channel(WAITING);
-    let connection = tokio::spawn(async move {
+    let link = address.connect(|mut connection| async move {
         while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
             if let Some(change) = read(&message)
                 && tell.send(change).await.is_err()
@@ -133,15 +115,10 @@ async fn listen(db: &Db) -> Stored<Listening> {
             }
         }
     });
-    client
-        .batch_execute("LISTEN daemun")
-        .await
-        .map_err(unreachable)?;
-    Ok(Listening {
-        client,
-        heard,
-        connection,
-    })
+    let link = link.await.map_err(unreachable)?;
+    let listens = link.client.batch_execute("LISTEN daemun").await;
+    listens.map_err(unreachable)?;
+    Ok(Listening { link, heard })
 }
 
 fn read(message: &AsyncMessage) -> Option<Change> {

@@ -1,12 +1,10 @@
 //! Connections, and transactions on them.
 
-use std::{str::FromStr, time::Duration};
-
 use daemun_engine::ports::StoreError;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
-use tokio_postgres::{Config, NoTls, Row, config::SslMode, error::SqlState, types::ToSql};
+use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
-use crate::{OpenError, Options};
+use crate::{OpenError, Options, address::Address};
 
 /// The parameters of a statement.
 pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -85,7 +83,7 @@ pub(crate) fn told(error: &tokio_postgres::Error) -> String {
 #[derive(Clone)]
 pub(crate) struct Db {
     pool: Pool,
-    config: Config,
+    address: Address,
 }
 
 /// A connection, borrowed from the pool.
@@ -95,11 +93,11 @@ pub(crate) type Tx<'a> = deadpool_postgres::Transaction<'a>;
 
 impl Db {
     pub(crate) fn new(url: &str, options: Options) -> Result<Self, OpenError> {
-        let config = configuration(url, options)?;
+        let address = Address::parse(url, &options)?;
         let manager = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let manager = Manager::from_config(config.clone(), NoTls, manager);
+        let manager = Manager::from_config(address.config.clone(), address.tls.clone(), manager);
         let pool = Pool::builder(manager)
             .max_size(options.connections.max(2))
             .runtime(Runtime::Tokio1)
@@ -107,13 +105,13 @@ impl Db {
             .create_timeout(Some(options.connect_timeout))
             .recycle_timeout(Some(options.connect_timeout))
             .build()
-            .map_err(|_| OpenError::Url)?;
-        Ok(Self { pool, config })
+            .map_err(|_| OpenError::Address)?;
+        Ok(Self { pool, address })
     }
 
-    /// How to connect by oneself.
-    pub(crate) const fn config(&self) -> &Config {
-        &self.config
+    /// Where the server is.
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
     }
 
     pub(crate) async fn client(&self) -> Result<Client, Fault> {
@@ -133,29 +131,6 @@ impl Db {
         let statement = client.prepare_cached(sql).await?;
         Ok(client.execute(&statement, params).await?)
     }
-}
-
-fn configuration(url: &str, options: Options) -> Result<Config, OpenError> {
-    let mut config = Config::from_str(url).map_err(|_| OpenError::Url)?;
-    if matches!(config.get_ssl_mode(), SslMode::Require) {
-        return Err(OpenError::Tls);
-    }
-    if config.get_application_name().is_none() {
-        config.application_name("daemun");
-    }
-    config.connect_timeout(options.connect_timeout);
-    config.keepalives_idle(Duration::from_secs(5));
-    config.keepalives_interval(Duration::from_secs(2));
-    config.keepalives_retries(3);
-    config.tcp_user_timeout(Duration::from_secs(10));
-    let millis = options.statement_timeout.as_millis();
-    // What whoever set the database up chose beside it stays.
-    let chosen = config.get_options().unwrap_or_default().to_owned();
-    config.options(format!(
-        "{chosen} -c statement_timeout={millis} -c lock_timeout={millis} \
-         -c idle_in_transaction_session_timeout={millis}"
-    ));
-    Ok(config)
 }
 
 /// Runs `$work`, an expression that is a future of `Result<_, Fault>` and uses the transaction

@@ -1,6 +1,7 @@
 //! Accounts, sessions and all else in PostgreSQL, for more nodes than one.
 //!
-//! It owns the connections and how they are used: each fact of the ports is one transaction of a
+//! It owns the connections, where they go and whether they are encrypted (`address`, `tls`), and how they
+//! are used: each fact of the ports is one transaction of a
 //! pooled connection (`db`), guarded by the rows it locks, and refreshes that arrive together share
 //! a statement and with it a flush of the disk (`rotation`). What others changed is heard on a
 //! connection of its own (`changes`). What the operations mean is the engine's to say: this room
@@ -15,6 +16,7 @@
 //! engine's types, or into an error that names the row that cannot be.
 
 mod accounts;
+mod address;
 mod changes;
 mod codes;
 mod counters;
@@ -31,6 +33,7 @@ mod rows;
 mod schema;
 mod service_keys;
 mod sessions;
+mod tls;
 mod transfer;
 mod upkeep;
 
@@ -113,7 +116,7 @@ impl PostgresStore {
         Self {
             inner: Arc::new(Inner {
                 rotations: Rotations::start(&db, options.queue),
-                news: News::of(&db),
+                news: News::default(),
                 db,
                 message_put: Notify::new(),
                 purged_to: AtomicI64::new(0),
@@ -124,6 +127,6 @@ impl PostgresStore {
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PostgresStore(…)")
+        write!(f, "PostgresStore({})", self.inner.db.address())
     }
 }

@@ -38,14 +38,22 @@ const VERSION: i64 = 1;
 pub enum OpenError {
     /// The URL is none.
     #[error(
-        "the URL of the database cannot be read: it must be postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters in it as %XX"
+        "the database's URL cannot be read. It is postgres://USER:PASSWORD@HOST:PORT/DATABASE; a socket's directory is a HOST with %2F for /, and so are other signs of a password written: %40 for @"
     )]
-    Url,
-    /// It asks for TLS.
+    Address,
+    /// A kind of encryption that protects from nobody.
     #[error(
-        "this version speaks to PostgreSQL without TLS: use a socket, a network of your own or a tunnel, and leave sslmode=require out"
+        "the database's URL has an sslmode that is not known here: say sslmode=verify-full (the server's certificate is checked; sslrootcert=FILE names its authority), or sslmode=disable where the network is yours alone"
     )]
-    Tls,
+    SslMode,
+    /// No certificates to check the server's with.
+    #[error(
+        "the database's certificate could not be checked: {why}. Name the file of its authority: sslrootcert=FILE in the URL"
+    )]
+    Trust {
+        /// Why.
+        why: String,
+    },
     /// The server does not answer, or refuses.
     #[error(
         "the database cannot be opened: {0}. Is the server up, and are host, user, password and database right? psql with the same URL says more"

@@ -35,3 +35,6 @@ mod conformance {
 mod counters {
     daemun_engine::counter_conformance_tests!(crate::fresh_counters);
 }
+
+mod nodes;
+mod opening;
