@@ -8,6 +8,7 @@ mod faults;
 mod moving;
 mod one_server;
 mod promises;
+mod redis;
 mod rotation;
 mod stream;
 
