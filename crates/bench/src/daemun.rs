@@ -23,6 +23,8 @@ const PASSWORD: &str = "a long and dull sentence for benchmarks";
 /// A data folder of its own, and the servers started on it.
 pub struct Installation {
     folder: TempDir,
+    /// What its servers and commands find in their environment: which stores hold what.
+    stores: Vec<(&'static str, String)>,
 }
 
 /// The tokens of a login.
@@ -34,14 +36,24 @@ pub struct Pair {
 impl Installation {
     /// An empty folder: the first server on it makes keys and database.
     pub fn empty() -> Result<Self> {
+        Self::on(Vec::new())
+    }
+
+    fn on(stores: Vec<(&'static str, String)>) -> Result<Self> {
         Ok(Self {
             folder: TempDir::new()?,
+            stores,
         })
     }
 
     /// A folder with an account for each contract that is measured.
     pub async fn with_accounts() -> Result<Self> {
-        let installation = Self::empty()?;
+        Self::with_accounts_on(Vec::new()).await
+    }
+
+    /// The same where those variables say which stores hold what.
+    pub async fn with_accounts_on(stores: Vec<(&'static str, String)>) -> Result<Self> {
+        let installation = Self::on(stores)?;
         let (server, _) = installation.start().await?;
         installation.create_account(&["--phone", PHONE])?;
         installation.create_account(&["--email", EMAIL])?;
@@ -57,7 +69,7 @@ impl Installation {
     /// As [`Self::start`], with variables in its environment.
     pub async fn start_with(&self, environment: &[(&str, &Path)]) -> Result<(Server, Duration)> {
         let port = free_port()?;
-        let mut command = Command::new(binary()?);
+        let mut command = self.command()?;
         command
             .args(["dev", "--port", &port.to_string(), "--data"])
             .arg(self.data());
@@ -67,6 +79,12 @@ impl Installation {
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    fn command(&self) -> Result<Command> {
+        let mut command = Command::new(binary()?);
+        command.envs(self.stores.iter().map(|(name, value)| (name, value)));
+        Ok(command)
     }
 
     fn data(&self) -> PathBuf {
@@ -92,7 +110,7 @@ impl Installation {
         let file = self.folder().join("taken-over.jsonl");
         let row = format!(r#"{{"id":{id},"phone":"01087654321","password":"!","is_active":true}}"#);
         std::fs::write(&file, row)?;
-        let mut command = Command::new(binary()?);
+        let mut command = self.command()?;
         command.args(["migrate", "import", "--apply", "--jsonl"]);
         command.arg(&file).arg("--data").arg(self.data());
         match command
@@ -107,7 +125,7 @@ impl Installation {
 
     /// Makes a service key.
     pub fn service_key(&self, name: &str, scope: &str) -> Result<String> {
-        let mut command = Command::new(binary()?);
+        let mut command = self.command()?;
         command.args(["service-key", "create", "--json", "--name", name]);
         command.args(["--scope", scope, "--data"]).arg(self.data());
         let made = String::from_utf8(command.output()?.stdout)?;
@@ -123,7 +141,7 @@ impl Installation {
     }
 
     fn create_account(&self, identifier: &[&str]) -> Result<()> {
-        let mut command = Command::new(binary()?);
+        let mut command = self.command()?;
         command
             .args([
                 "account",

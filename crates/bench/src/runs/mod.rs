@@ -9,6 +9,7 @@ mod one_token;
 mod refresh;
 mod revocation;
 mod session_size;
+mod shared_stores;
 mod simulate;
 mod slowloris;
 mod survival;
@@ -30,6 +31,8 @@ pub enum Run {
     Refresh,
     /// Processor time of adopting a former back end's tokens against plain refreshes.
     Adopt,
+    /// Processor time of a refresh on PostgreSQL and Redis against SQLite.
+    RefreshShared,
     /// Latency of refreshes on a disk that is slow to flush.
     RefreshSlowDisk,
     /// Rotation, simulated: honest browsers, bad networks, thieves.
@@ -65,6 +68,7 @@ impl Run {
             Self::Idle => "idle server",
             Self::Refresh => "refresh",
             Self::Adopt => "adoption",
+            Self::RefreshShared => "refresh on shared stores",
             Self::RefreshSlowDisk => "refresh on a slow disk",
             Self::Simulate => "simulated browsers and thieves",
             Self::Guard => "guarded request",
@@ -90,6 +94,7 @@ impl Run {
                 Self::Idle => idle::run(findings).await,
                 Self::Refresh => refresh::against_floor(scale, findings).await,
                 Self::Adopt => adopt::run(scale, findings).await,
+                Self::RefreshShared => shared_stores::run(scale, findings).await,
                 Self::RefreshSlowDisk => refresh::on_slow_disk(scale, findings).await,
                 Self::Simulate => {
                     simulate::run(scale, findings);
