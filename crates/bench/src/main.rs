@@ -8,6 +8,7 @@
 //! The durability runs are here and not among the tests because they take minutes; their goals are just as hard. A
 //! missed goal makes the exit code 1.
 
+mod chance;
 mod daemun;
 mod findings;
 mod floor;

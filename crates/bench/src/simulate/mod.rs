@@ -13,14 +13,12 @@
 //! line, which is at most one gap before the browser's first act beside him and one gap after.
 //! While one of the two sleeps nothing can show, and the first to come back is out of line.
 
-mod chance;
 mod world;
 
 use std::{collections::BTreeMap, fmt};
 
 use daemun_engine::session::RotationPolicy;
 
-use chance::Chance;
 use world::{Outcome, World};
 
 /// What many runs came to.

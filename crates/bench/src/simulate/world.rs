@@ -13,7 +13,7 @@ use daemun_engine::{
     time::Timestamp,
 };
 
-use super::Chance;
+use crate::chance::Chance;
 
 /// How long a run lasts, in rotations of the session or things that happen, whichever ends first.
 const ROTATIONS: u64 = 60;
