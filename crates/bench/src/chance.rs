@@ -21,6 +21,31 @@ impl Chance {
         z ^ (z >> 31)
     }
 
+    /// At least 0 and below 1.
+    pub fn unit(&mut self) -> f64 {
+        // 53 bits are what a double holds exactly.
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// How long until something that happens once in `mean` on average, whatever the unit.
+    pub fn exponential(&mut self, mean: f64) -> f64 {
+        -mean * (1.0 - self.unit()).ln()
+    }
+
+    /// How many more, where each is followed by another so that there are `mean` more on average.
+    pub fn more(&mut self, mean: f64) -> u32 {
+        let stops = 1.0 / (1.0 + mean);
+        // The quotient is neither negative nor large: `unit` has 53 bits.
+        ((1.0 - self.unit()).ln() / (1.0 - stops).ln()) as u32
+    }
+
+    /// Ten bytes, as a session's id has them.
+    pub fn ten_bytes(&mut self) -> [u8; 10] {
+        let [a, b, c, d, e, f, g, h] = self.next().to_be_bytes();
+        let [i, j, ..] = self.next().to_be_bytes();
+        [a, b, c, d, e, f, g, h, i, j]
+    }
+
     /// Below `bound`, which must not be 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound

@@ -15,6 +15,7 @@ mod floor;
 mod load;
 mod process;
 mod runs;
+mod scale;
 mod simulate;
 mod slow_disk;
 mod store;
@@ -66,7 +67,7 @@ pub struct Scale {
     /// Browsers of `simulate`, each from a seed of its own.
     #[arg(long, default_value_t = 100_000)]
     seeds: u64,
-    /// The first of those seeds: `--first-seed N --seeds 1` replays one.
+    /// The first of those seeds: `--first-seed N --seeds 1` replays one. The seed of `scale`.
     #[arg(long, default_value_t = 0)]
     first_seed: u64,
     /// Connections of `slowloris`.

@@ -8,6 +8,7 @@ mod import;
 mod one_token;
 mod refresh;
 mod revocation;
+mod scale;
 mod session_size;
 mod shared_stores;
 mod simulate;
@@ -37,6 +38,8 @@ pub enum Run {
     RefreshSlowDisk,
     /// Rotation, simulated: honest browsers, bad networks, thieves.
     Simulate,
+    /// A day of a hundred million accounts: arithmetic and a sample of it.
+    Scale,
     /// Processor time of a guarded request against the floor.
     Guard,
     /// Processor time of a proxy's question against the floor.
@@ -71,6 +74,7 @@ impl Run {
             Self::RefreshShared => "refresh on shared stores",
             Self::RefreshSlowDisk => "refresh on a slow disk",
             Self::Simulate => "simulated browsers and thieves",
+            Self::Scale => "a day at scale",
             Self::Guard => "guarded request",
             Self::ForwardAuth => "forward-auth",
             Self::SessionSize => "session size",
@@ -98,6 +102,10 @@ impl Run {
                 Self::RefreshSlowDisk => refresh::on_slow_disk(scale, findings).await,
                 Self::Simulate => {
                     simulate::run(scale, findings);
+                    Ok(())
+                }
+                Self::Scale => {
+                    scale::run(scale, findings);
                     Ok(())
                 }
                 Self::Guard => guard::run(scale, findings).await,
