@@ -31,6 +31,12 @@ const ENVIRONMENTS: &[Environment] = &[
         folder: "schemathesis-venv",
         requirements: "crates/server/tests/schemathesis.txt",
     },
+    // For the example of a verifier in Python.
+    Environment {
+        variable: "DAEMUN_TEST_VERIFIER_PYTHON",
+        folder: "verifier-venv",
+        requirements: "examples/verifiers/python/requirements.txt",
+    },
 ];
 
 const REQUIREMENTS: &str = "crates/server/tests/requirements.txt";
@@ -56,6 +62,12 @@ const TOOLS: &[Tool] = &[
         package: "nginx-light",
         needed_by: "crates/server/tests/it/forward_auth.rs",
         present: has_nginx,
+    },
+    Tool {
+        name: "node",
+        package: "nodejs",
+        needed_by: "examples/verifiers/node",
+        present: || on_path("node"),
     },
     Tool {
         name: "chromium",

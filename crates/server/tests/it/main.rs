@@ -28,5 +28,6 @@ mod schemathesis;
 mod service_keys;
 mod stores;
 mod stream;
+mod verifiers;
 mod verify;
 mod wire;

@@ -27,6 +27,16 @@ pub fn schemathesis() -> PathBuf {
     python.with_file_name("st")
 }
 
+/// The interpreter that has what the example of a verifier needs.
+pub fn verifier() -> PathBuf {
+    let file = "../../../examples/verifiers/python/requirements.txt";
+    let requirements = include_str!("../../../../examples/verifiers/python/requirements.txt");
+    match std::env::var_os("DAEMUN_TEST_VERIFIER_PYTHON") {
+        Some(python) => python.into(),
+        None => environment("verifier-venv", file, requirements),
+    }
+}
+
 /// The interpreter of the environment of that name, made where it is not there as it should be.
 fn environment(name: &str, file: &str, requirements: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
