@@ -1,6 +1,6 @@
 //! Several nodes on one database: races between them, news, and a server that dies.
 
-use std::time::Duration;
+use std::{io::Write, process::Stdio, time::Duration};
 
 use daemun_engine::{
     changes::{Change, Changes},
@@ -242,7 +242,7 @@ async fn s88_a_stalled_database_denies_in_time() {
     let mut child = psql
         .args(["--quiet", "--dbname=postgres", "--command"])
         .arg("BEGIN; SELECT n FROM sessions FOR UPDATE; SELECT pg_sleep(60)")
-        .stdout(std::process::Stdio::null())
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let is_held = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND wait_event = 'PgSleep'";
@@ -265,4 +265,43 @@ async fn s88_a_stalled_database_denies_in_time() {
     );
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// Numbers of the log are given under one lock, which is held until they are committed: a node that
+/// waits for it has none yet, however long another takes to commit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f08_numbers_of_the_log_are_given_under_a_lock() {
+    let (store, server) = fresh_postgres().await;
+    let session = opened(&store, 1).await;
+    let mut other = server.program("psql");
+    let mut other = other
+        .args(["--no-psqlrc", "--quiet", "--dbname=postgres"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut says = other.stdin.take().unwrap();
+    let lock = 0x6461_656d_0000_0003_i64;
+    writeln!(says, "BEGIN; SELECT pg_advisory_xact_lock({lock});").unwrap();
+    let locks = |granted: bool| {
+        let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted = ";
+        server.query(&format!("{sql}{granted}"))
+    };
+    while locks(true) == "0" {
+        tokio::task::yield_now().await;
+    }
+    let revoking = {
+        let (store, target) = (store.clone(), RevokeTarget::Session(session.id));
+        tokio::spawn(async move { store.revoke(revoke(target)).await.unwrap() })
+    };
+    while locks(false) == "0" {
+        assert!(!revoking.is_finished(), "it did not wait for the lock");
+        tokio::task::yield_now().await;
+    }
+    let given = server.query("SELECT is_called FROM revocations_seq_seq");
+    assert_eq!(given, "f", "a number was given before the lock");
+    writeln!(says, "COMMIT;").unwrap();
+    drop(says);
+    assert_eq!(revoking.await.unwrap().len(), 1);
+    other.wait().unwrap();
 }

@@ -64,6 +64,11 @@ async fn f06_a_redis_that_dies_denies_and_what_was_acknowledged_holds() {
         .expect(200)
         .json();
     log_out(&cluster.nodes[0], &ended).await.expect(204);
+    let other = &cluster.nodes[1];
+    until("it is known everywhere", async || {
+        me(other, &ended).await == 401
+    })
+    .await;
     cluster.redis.as_mut().unwrap().kill();
     for node in &cluster.nodes {
         let refused = refresh(node, &kept["refresh_token"]).await.expect(503);
