@@ -172,6 +172,8 @@ pub struct Engine {
     /// The same of any contract ever mounted on this data, in microseconds.
     horizon: AtomicU64,
     ring: RwLock<KeyRing>,
+    /// One at a time: what was read earlier must not take the place of what was read later.
+    tending: tokio::sync::Mutex<()>,
     pub(crate) realms: BTreeMap<Box<str>, Arc<Realm>>,
 }
 
@@ -223,6 +225,7 @@ impl Engine {
             own_horizon,
             horizon: AtomicU64::new(micros(horizon)),
             ring: RwLock::new(ring),
+            tending: tokio::sync::Mutex::default(),
             realms: BTreeMap::new(),
         };
         for policy in parts.policies {
@@ -275,6 +278,7 @@ impl Engine {
     /// # Errors
     /// Where the store or the keys fail.
     pub async fn tend_keys(&self, force: bool) -> Result<bool, KeysError> {
+        let _turn = self.tending.lock().await;
         let now = self.clock.now();
         if force && !self.load_keys(now).await?.has_next() {
             // There must be a key to move to; what is due makes one where there is none.
@@ -492,12 +496,25 @@ impl Engine {
             .clone()
     }
 
+    /// Uses other keys from now on: in every contract or in none.
     fn use_keys(&self, ring: KeyRing) -> Result<(), StartError> {
-        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
-        for realm in self.realms.values() {
-            let machine = Arc::new(self.token_machine(&realm.policy)?);
+        let before = std::mem::replace(
+            &mut *self.ring.write().unwrap_or_else(PoisonError::into_inner),
+            ring,
+        );
+        let made: Result<Vec<_>, StartError> = self
+            .realms
+            .values()
+            .map(|realm| {
+                let machine = Arc::new(self.token_machine(&realm.policy)?);
+                Ok((realm, machine, Arc::new(self.new_asserter(&realm.policy)?)))
+            })
+            .collect();
+        let made = made.inspect_err(|_| {
+            *self.ring.write().unwrap_or_else(PoisonError::into_inner) = before;
+        })?;
+        for (realm, machine, asserter) in made {
             *realm.tokens.write().unwrap_or_else(PoisonError::into_inner) = machine;
-            let asserter = Arc::new(self.new_asserter(&realm.policy)?);
             *realm
                 .asserter
                 .write()

@@ -332,7 +332,8 @@ pub trait Sessions: Send + Sync {
     /// returns no revocation.
     async fn revoke(&self, revoke: Revoke) -> Stored<Vec<Revocation>>;
 
-    /// The revocations after `seq` that are still in force, in order.
+    /// The revocations after `seq` that are still in force, in order. Whoever has read up to a number
+    /// never looks back, so an entry becomes visible only after all that stand before it.
     async fn revocations_after(&self, seq: u64, now: Timestamp) -> Stored<Vec<Revocation>>;
 
     /// The first `limit` of them. Nothing may come later that stands before what was read: whoever
@@ -538,13 +539,23 @@ pub trait Upkeep: Send + Sync {
     /// while that is not 0.
     async fn purge(&self, now: Timestamp, keep: &Retention) -> Stored<u64>;
 
-    /// Erases a little of what is personal about accounts whose time has come: addresses, names,
+    /// Erases a little of what is personal about an account whose time has come: addresses, names,
     /// password, roles and fields, sessions, codes, messages and when they were sent, and networks
-    /// in the trail. Returns how many rows; call again while that is not 0. Only then is an account
-    /// no longer due, so that what stops halfway is gone on with.
-    async fn erase_due(&self, now: Timestamp) -> Stored<u64>;
+    /// in the trail. Returns how many rows; 0 where it is not due, or not any more. Only with the
+    /// last of them is it no longer due, so that what stops halfway is gone on with.
+    async fn erase(&self, account: AccountId, now: Timestamp) -> Stored<u64>;
 
-    /// The account that [`erase_due`](Self::erase_due) would go on with.
+    /// Erases a little of whichever account is due. Returns how many rows; call again while that is
+    /// not 0.
+    async fn erase_due(&self, now: Timestamp) -> Stored<u64> {
+        match self.next_erasure(now).await? {
+            // Another may have come first, and be done with it: there may be more.
+            Some(account) => Ok(self.erase(account, now).await?.max(1)),
+            None => Ok(0),
+        }
+    }
+
+    /// The account whose erasure is due first.
     async fn next_erasure(&self, now: Timestamp) -> Stored<Option<AccountId>>;
 
     /// How long revocations must be kept: as long as the longest access token of any contract that

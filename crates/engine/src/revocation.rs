@@ -140,11 +140,8 @@ fn later(
     old: (Timestamp, RevokeReason, Timestamp),
     new: (Timestamp, RevokeReason, Timestamp),
 ) -> (Timestamp, RevokeReason, Timestamp) {
-    if new.0 >= old.0 {
-        (new.0, new.1, new.2.max(old.2))
-    } else {
-        old
-    }
+    let (before, reason, _) = if new.0 >= old.0 { new } else { old };
+    (before, reason, new.2.max(old.2))
 }
 
 #[cfg(test)]
@@ -174,9 +171,9 @@ mod tests {
         }
         assert_eq!(why(Some(session(101)), 101), None);
         assert_eq!(why(None, 101), None);
-        set.forget_expired(Timestamp::from_unix_seconds(399));
+        set.forget_expired(Timestamp::from_unix_seconds(499));
         assert_eq!(set.len(), 1);
-        set.forget_expired(Timestamp::from_unix_seconds(400));
+        set.forget_expired(Timestamp::from_unix_seconds(500));
         assert!(set.is_empty());
     }
 }

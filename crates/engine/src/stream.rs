@@ -165,16 +165,40 @@ impl Engine {
     /// Where the store cannot answer.
     pub async fn read_log(&self) -> Result<(), StoreError> {
         let _turn = self.telling.reading.lock().await;
-        if let Some(name) = self.sessions.log_name().await? {
-            self.telling.read_from(&name);
+        match self.sessions.log_name().await? {
+            Some(name) if !self.telling.is_of(&name) => self.read_anew(&name).await?,
+            _ => self.read_on().await?,
         }
+        self.telling.failing.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes in what follows what is known.
+    async fn read_on(&self) -> Result<(), StoreError> {
         loop {
             let (after, now) = (*self.telling.head.borrow(), self.clock.now());
             let page = self.sessions.revocations_page(after, now, READ).await?;
             self.hold(&page);
             self.telling.append(&page, now);
-            if page.len() < usize::try_from(READ).unwrap_or(usize::MAX) {
-                self.telling.failing.store(false, Ordering::Release);
+            if is_last(&page) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes in another log, from its beginning. Nobody is told of it before all of it is here, or
+    /// it would be taken for complete.
+    async fn read_anew(&self, name: &str) -> Result<(), StoreError> {
+        let mut all = Vec::new();
+        loop {
+            let after = all.last().map_or(0, |last: &Revocation| last.seq);
+            let now = self.clock.now();
+            let page = self.sessions.revocations_page(after, now, READ).await?;
+            self.hold(&page);
+            let is_last = is_last(&page);
+            all.extend(page);
+            if is_last {
+                self.telling.replace(name, &all, now);
                 return Ok(());
             }
         }
@@ -288,17 +312,21 @@ impl Telling {
         self.head.send_modify(|_| {});
     }
 
-    /// From now on the log is the one of that name.
-    fn read_from(&self, name: &str) {
+    /// Whether the log is the one of that name.
+    fn is_of(&self, name: &str) -> bool {
+        *self.recent().epoch == *name
+    }
+
+    /// From now on the log is the one of that name, which holds these entries.
+    fn replace(&self, name: &str, entries: &[Revocation], now: Timestamp) {
         let mut recent = self.recent();
-        if *recent.epoch == *name {
-            return;
-        }
         recent.epoch = name.into();
         recent.floor = 0;
         recent.entries.clear();
+        recent.take(entries, now);
         // Under the lock: no place of one log may be compared with the head of another.
-        self.head.send_replace(0);
+        self.head
+            .send_replace(entries.last().map_or(0, |last| last.seq));
     }
 
     fn was_read(&self) {
@@ -313,15 +341,7 @@ impl Telling {
 
     /// Adds what was read, and lets go of what is too much or over.
     fn append(&self, page: &[Revocation], now: Timestamp) {
-        let mut recent = self.recent();
-        recent.entries.extend(page);
-        while let Some(oldest) = recent.entries.front()
-            && (recent.entries.len() > KEPT || oldest.until <= now)
-        {
-            recent.floor = oldest.seq;
-            recent.entries.pop_front();
-        }
-        drop(recent);
+        self.recent().take(page, now);
         if let Some(last) = page.last() {
             self.head.send_replace(last.seq);
         }
@@ -376,6 +396,22 @@ impl Telling {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Recent {
+    fn take(&mut self, page: &[Revocation], now: Timestamp) {
+        self.entries.extend(page);
+        while let Some(oldest) = self.entries.front()
+            && (self.entries.len() > KEPT || oldest.until <= now)
+        {
+            self.floor = oldest.seq;
+            self.entries.pop_front();
+        }
+    }
+}
+
+fn is_last(page: &[Revocation]) -> bool {
+    page.len() < usize::try_from(READ).unwrap_or(usize::MAX)
 }
 
 impl Listener {

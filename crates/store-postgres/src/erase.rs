@@ -23,7 +23,7 @@ use crate::{
 /// How many rows of a table are erased in one step.
 const STEP: i64 = 200;
 
-/// The account that is gone on with.
+/// The account that is due first.
 pub(crate) const NEXT: &str =
     "SELECT id FROM accounts WHERE erase_at <= $1 ORDER BY erase_at, id LIMIT 1";
 
@@ -34,9 +34,9 @@ struct Due {
     phone_key: Option<Box<str>>,
 }
 
-/// Does one step; how many rows it took, 0 where no account is due.
-pub(crate) async fn step(tx: &Tx<'_>, now: Timestamp) -> Result<u64, Fault> {
-    let Some(due) = due(tx, now).await? else {
+/// Does one step; how many rows it took, 0 where the account is not due.
+pub(crate) async fn step(tx: &Tx<'_>, account: AccountId, now: Timestamp) -> Result<u64, Fault> {
+    let Some(due) = due(tx, account, now).await? else {
         return Ok(0);
     };
     for sql in [
@@ -57,17 +57,23 @@ pub(crate) async fn step(tx: &Tx<'_>, now: Timestamp) -> Result<u64, Fault> {
     Ok(1)
 }
 
-/// Its row is locked: another node that looks waits, and then finds it done or goes on with it.
-async fn due(tx: &Tx<'_>, now: Timestamp) -> Result<Option<Due>, Fault> {
+/// Its row is locked: another node waits, and then finds it done or goes on with it.
+async fn due(tx: &Tx<'_>, account: AccountId, now: Timestamp) -> Result<Option<Due>, Fault> {
     let sql = "SELECT id, email_key, phone_key FROM accounts
-                WHERE erase_at <= $1 ORDER BY erase_at, id LIMIT 1 FOR NO KEY UPDATE";
-    one(tx, "accounts", sql, &[&now.unix_micros()], |row| {
-        Ok(Due {
-            id: AccountId(row.get(0)?),
-            email_key: row.maybe_text(1)?,
-            phone_key: row.maybe_text(2)?,
-        })
-    })
+                WHERE id = $1 AND erase_at <= $2 FOR NO KEY UPDATE";
+    one(
+        tx,
+        "accounts",
+        sql,
+        &[&account.0, &now.unix_micros()],
+        |row| {
+            Ok(Due {
+                id: AccountId(row.get(0)?),
+                email_key: row.maybe_text(1)?,
+                phone_key: row.maybe_text(2)?,
+            })
+        },
+    )
     .await
 }
 

@@ -24,6 +24,8 @@ use crate::{
 const STEP: i64 = 200;
 /// How many sessions are looked at once, without any lock, for some that are over.
 const LOOK: i64 = 20_000;
+/// How often to look in one call where none is over: a large table is walked in hours, not in days.
+const LOOKS: usize = 25;
 
 const RECORD: &str = "INSERT INTO audit (at, kind, contract, account, session, network, detail)
                       VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -48,8 +50,12 @@ impl Upkeep for PostgresStore {
         Ok(purged)
     }
 
-    async fn erase_due(&self, now: Timestamp) -> Stored<u64> {
-        Ok(transaction!(self.inner.db, tx, erase::step(&tx, now))?)
+    async fn erase(&self, account: AccountId, now: Timestamp) -> Stored<u64> {
+        Ok(transaction!(
+            self.inner.db,
+            tx,
+            erase::step(&tx, account, now)
+        )?)
     }
 
     async fn next_erasure(&self, now: Timestamp) -> Stored<Option<AccountId>> {
@@ -144,13 +150,35 @@ impl PostgresStore {
     /// that nothing need be indexed that a refresh rewrites. Deleted are those that are still over
     /// then, and that nobody else holds at the moment.
     async fn purge_sessions(&self, now: Timestamp, keep: Duration) -> Result<u64, Fault> {
-        let from = self.inner.purged_to.load(Ordering::Acquire);
         let before = (now - keep).unix_micros();
+        let mut dead = Vec::new();
+        for _ in 0..LOOKS {
+            let reached;
+            (dead, reached) = self.find_dead(before, now.unix_micros()).await?;
+            self.inner.purged_to.store(reached, Ordering::Release);
+            if !dead.is_empty() || reached == 0 {
+                break;
+            }
+        }
+        if dead.is_empty() {
+            return Ok(0);
+        }
+        let sql = "DELETE FROM sessions WHERE n IN
+                       (SELECT n FROM sessions WHERE n = ANY ($1)
+                           AND coalesce(revoked_at, least(rotated_at + idle, expires_at)) < $2
+                         ORDER BY n FOR UPDATE SKIP LOCKED)";
+        self.inner.db.execute(sql, &[&dead, &before]).await
+    }
+
+    /// Up to [`STEP`] sessions that were over before `before`, and up to where the walk got: back to
+    /// the beginning where it has come to the end.
+    async fn find_dead(&self, before: i64, now: i64) -> Result<(Vec<i64>, i64), Fault> {
+        let from = self.inner.purged_to.load(Ordering::Acquire);
         let sql = "SELECT n FROM sessions
                     WHERE n > $1 AND n <= $1 + $5
                       AND coalesce(revoked_at, least(rotated_at + idle, expires_at)) < $2
                       AND coalesce(foreign_until, 0) < $4 ORDER BY n LIMIT $3";
-        let params: [&(dyn ToSql + Sync); 5] = [&from, &before, &STEP, &now.unix_micros(), &LOOK];
+        let params: [&(dyn ToSql + Sync); 5] = [&from, &before, &STEP, &now, &LOOK];
         let rows = self.inner.db.query(sql, &params).await?;
         let dead: Vec<i64> = all("sessions", &rows, |row| row.get(0))?;
         let rows = self
@@ -166,15 +194,7 @@ impl PostgresStore {
             _ if last.is_none_or(|last| last <= to) => 0,
             _ => to,
         };
-        self.inner.purged_to.store(reached, Ordering::Release);
-        if dead.is_empty() {
-            return Ok(0);
-        }
-        let sql = "DELETE FROM sessions WHERE n IN
-                       (SELECT n FROM sessions WHERE n = ANY ($1)
-                           AND coalesce(revoked_at, least(rotated_at + idle, expires_at)) < $2
-                         ORDER BY n FOR UPDATE SKIP LOCKED)";
-        self.inner.db.execute(sql, &[&dead, &before]).await
+        Ok((dead, reached))
     }
 }
 

@@ -26,15 +26,15 @@ use crate::{
 const STEP: i64 = 200;
 
 /// An account that is due.
-pub(crate) struct Due {
-    pub(crate) id: AccountId,
+struct Due {
+    id: AccountId,
     email_key: Option<String>,
     phone_key: Option<String>,
 }
 
-/// Does one step; how many rows it took, 0 where no account is due.
-pub(crate) fn step(tx: &Tx<'_>, now: Timestamp) -> Result<usize, Fault> {
-    let Some(due) = due(tx.connection, now)? else {
+/// Does one step; how many rows it took, 0 where the account is not due.
+pub(crate) fn step(tx: &Tx<'_>, account: AccountId, now: Timestamp) -> Result<usize, Fault> {
+    let Some(due) = due(tx.connection, account, now)? else {
         return Ok(0);
     };
     tx.something_was_erased();
@@ -55,22 +55,24 @@ pub(crate) fn step(tx: &Tx<'_>, now: Timestamp) -> Result<usize, Fault> {
     Ok(1)
 }
 
-/// The account that is gone on with.
-pub(crate) fn due(connection: &Connection, now: Timestamp) -> Result<Option<Due>, Fault> {
-    one(
-        connection,
-        "accounts",
-        "SELECT id, email_key, phone_key FROM accounts
-          WHERE erase_at <= ?1 ORDER BY erase_at LIMIT 1",
-        [now.unix_micros()],
-        |row| {
-            Ok(Due {
-                id: AccountId(row.get(0)?),
-                email_key: row.get(1)?,
-                phone_key: row.get(2)?,
-            })
-        },
-    )
+/// The account that is due first.
+pub(crate) fn next(connection: &Connection, now: Timestamp) -> Result<Option<AccountId>, Fault> {
+    let sql = "SELECT id FROM accounts WHERE erase_at <= ?1 ORDER BY erase_at, id LIMIT 1";
+    one(connection, "accounts", sql, [now.unix_micros()], |row| {
+        row.get(0).map(AccountId)
+    })
+}
+
+fn due(connection: &Connection, account: AccountId, now: Timestamp) -> Result<Option<Due>, Fault> {
+    let sql = "SELECT id, email_key, phone_key FROM accounts WHERE id = ?1 AND erase_at <= ?2";
+    let key = params![account.0, now.unix_micros()];
+    one(connection, "accounts", sql, key, |row| {
+        Ok(Due {
+            id: AccountId(row.get(0)?),
+            email_key: row.get(1)?,
+            phone_key: row.get(2)?,
+        })
+    })
 }
 
 /// When messages were last sent to it: addresses stand there as they are.

@@ -22,6 +22,8 @@ use crate::{
 const STEP: i64 = 200;
 /// How many sessions are looked at once, without any lock, for some that are over.
 const LOOK: i64 = 20_000;
+/// How often to look in one call where none is over: a large table is walked in hours, not in days.
+const LOOKS: usize = 25;
 
 #[async_trait]
 impl Upkeep for SqliteStore {
@@ -57,13 +59,13 @@ impl Upkeep for SqliteStore {
         Ok(u64::try_from(purged).unwrap_or(u64::MAX))
     }
 
-    async fn erase_due(&self, now: Timestamp) -> Stored<u64> {
-        let step = self.write(Guard::Savepoint, move |tx| erase::step(tx, now));
+    async fn erase(&self, account: AccountId, now: Timestamp) -> Stored<u64> {
+        let step = self.write(Guard::Savepoint, move |tx| erase::step(tx, account, now));
         Ok(u64::try_from(step.await?).unwrap_or(u64::MAX))
     }
 
     async fn next_erasure(&self, now: Timestamp) -> Stored<Option<AccountId>> {
-        self.read(move |connection| Ok(erase::due(connection, now)?.map(|due| due.id)))
+        self.read(move |connection| erase::next(connection, now))
             .await
     }
 
@@ -89,13 +91,18 @@ impl SqliteStore {
     /// The next few dead sessions: found by walking the table on a reader, some way at each call,
     /// so that nothing need be indexed that rotation rewrites.
     async fn dead_sessions(&self, now: Timestamp, keep: Duration) -> Stored<Vec<i64>> {
-        let from = self.inner.purged_to.load(Ordering::Acquire);
         let before = now - keep;
-        let (dead, reached) = self
-            .read(move |connection| find_dead(connection, from, before, now))
-            .await?;
-        self.inner.purged_to.store(reached, Ordering::Release);
-        Ok(dead)
+        for _ in 0..LOOKS {
+            let from = self.inner.purged_to.load(Ordering::Acquire);
+            let (dead, reached) = self
+                .read(move |connection| find_dead(connection, from, before, now))
+                .await?;
+            self.inner.purged_to.store(reached, Ordering::Release);
+            if !dead.is_empty() || reached == 0 {
+                return Ok(dead);
+            }
+        }
+        Ok(Vec::new())
     }
 }
 

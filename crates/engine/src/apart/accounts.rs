@@ -154,14 +154,11 @@ impl Upkeep for Apart {
         Ok(sessions + self.accounts.purge(now, keep).await?)
     }
 
-    async fn erase_due(&self, now: Timestamp) -> Stored<u64> {
-        if let Some(account) = self.accounts.next_erasure(now).await? {
-            let forgotten = self.sessions.forget(account).await?;
-            if forgotten > 0 {
-                return Ok(forgotten);
-            }
+    async fn erase(&self, account: AccountId, now: Timestamp) -> Stored<u64> {
+        match self.sessions.forget(account).await? {
+            0 => self.accounts.erase(account, now).await,
+            forgotten => Ok(forgotten),
         }
-        self.accounts.erase_due(now).await
     }
 
     async fn next_erasure(&self, now: Timestamp) -> Stored<Option<AccountId>> {

@@ -20,10 +20,12 @@ impl Sessions for Apart {
     async fn open_session(&self, opening: Opening) -> Stored<Opened> {
         let session = &opening.session;
         let now = session.created_at;
-        if let Some(id) = session.subject.account()
-            && !self.accounts.admit(id, now).await?
-        {
-            return Ok(Opened::Refused);
+        let mut before = None;
+        if let Some(id) = session.subject.account() {
+            if !self.accounts.admit(id, now).await? {
+                return Ok(Opened::Refused);
+            }
+            before = self.cut_off_of(id).await?;
         }
         let kind = match session.subject {
             Subject::Account(_) => AuditKind::LoggedIn,
@@ -32,7 +34,7 @@ impl Sessions for Apart {
         let replaces = opening.replaces.then_some(opening.horizon);
         let begun = self.begin(session, None, replaces, kind).await?;
         if let Some(id) = session.subject.account()
-            && self.shuts_out(id, now).await?
+            && self.shuts_out(id, before, now).await?
         {
             self.sessions
                 .end(session.id, shut_out(now, opening.horizon))
@@ -153,11 +155,23 @@ impl Apart {
         Ok(Some(replaced))
     }
 
-    /// Whether an account cannot be used, as it stands now: it may have been suspended while a
-    /// session was put in that the suspension did not see.
-    async fn shuts_out(&self, id: AccountId, now: Timestamp) -> Stored<bool> {
+    async fn cut_off_of(&self, id: AccountId) -> Stored<Option<Timestamp>> {
         let account = self.accounts.account(id).await?;
-        Ok(account.is_none_or(|account| account.status.admits(now).is_err()))
+        Ok(account.and_then(|account| account.not_before))
+    }
+
+    /// Whether an account cannot be used, or was cut off anew since its cut-off was `before`, as it
+    /// stands now: what was decided while a session was put in did not see that session.
+    async fn shuts_out(
+        &self,
+        id: AccountId,
+        before: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Stored<bool> {
+        let account = self.accounts.account(id).await?;
+        Ok(account.is_none_or(|account| {
+            account.status.admits(now).is_err() || account.not_before != before
+        }))
     }
 
     /// A foreign token whose session there is: judged as its generation 1.
@@ -178,6 +192,7 @@ impl Apart {
     /// Opens the session, rotated already: one value, written once.
     async fn adopt_anew(&self, adoption: Adoption) -> Stored<Adopted> {
         let at = adoption.presented.at;
+        let mut before = None;
         if let Some(id) = adoption.session.subject.account() {
             let Some(account) = self.accounts.account(id).await? else {
                 return Ok(Adopted::Refused);
@@ -188,6 +203,7 @@ impl Apart {
             if cuts_off(account.not_before, adoption.issued_at) {
                 return Ok(Adopted::Dead);
             }
+            before = account.not_before;
         }
         let mut session = adoption.session.clone();
         let verdict = decide(&mut session, adoption.presented, adoption.policy);
@@ -199,7 +215,7 @@ impl Apart {
             return self.present_adopted(&adoption).await;
         };
         if let Some(id) = session.subject.account()
-            && self.shuts_out(id, at).await?
+            && self.shuts_out(id, before, at).await?
         {
             self.sessions
                 .end(session.id, shut_out(at, adoption.horizon))

@@ -2,15 +2,9 @@
 
 use std::time::Duration;
 
-use super::{
-    everywhere::Kept,
-    table::{Entry, KEEP},
-};
+use super::table::{Entry, KEEP};
 use crate::time::Timestamp;
 
-/// How long an attempt may be under way. One that is for longer was begun by a process that is no
-/// more, and counts as failed.
-const LEASE: Duration = Duration::from_secs(60);
 /// How long to wait for an attempt that is under way to end.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -58,13 +52,13 @@ impl FailureLimit {
 }
 
 /// The failures of one account, and the attempts under way.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Failures {
-    in_a_row: u32,
-    under_way: u32,
-    last: Option<Timestamp>,
-    /// When the last attempt began.
-    begun: Option<Timestamp>,
+    pub(super) in_a_row: u32,
+    pub(super) under_way: u32,
+    /// When the last of them was begun.
+    pub(super) last: Option<Timestamp>,
+    /// After how long all is forgotten; known once there is something to remember.
     forget: Duration,
 }
 
@@ -82,13 +76,16 @@ impl Failures {
         if !free && self.under_way > 0 {
             return Err(SOON);
         }
-        self.under_way += 1;
-        self.begun = Some(now);
+        self.under_way = self.under_way.saturating_add(1);
         Ok(())
     }
 
     pub(super) fn succeed(&mut self) {
         self.withdraw();
+        self.forgive();
+    }
+
+    pub(super) fn forgive(&mut self) {
         self.in_a_row = 0;
     }
 
@@ -100,6 +97,23 @@ impl Failures {
 
     pub(super) fn withdraw(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// Counts whatever is under way as failed, and as begun at `begun`.
+    pub(super) fn fail_all(&mut self, begun: Timestamp) {
+        self.in_a_row = self.in_a_row.saturating_add(self.under_way);
+        self.under_way = 0;
+        self.last = self.last.max(Some(begun));
+    }
+
+    /// As a store that keeps all but the limit gives it back.
+    pub(super) fn kept(in_a_row: u32, under_way: u32, last: Option<Timestamp>) -> Self {
+        Self {
+            in_a_row,
+            under_way,
+            last,
+            forget: Duration::ZERO,
+        }
     }
 
     /// Forgets what is long past. What lies in the future was written by a clock that has stepped
@@ -127,60 +141,5 @@ impl Entry for Failures {
             _ if self.is_over(now) => 0,
             _ => self.in_a_row.into(),
         }
-    }
-}
-
-/// In a row, under way, and in microseconds: how long it is remembered, when the last failed and
-/// when the last began.
-const LENGTH: usize = 4 + 4 + 8 + 8 + 8;
-
-impl Kept for Failures {
-    const KIND: u8 = 1;
-
-    fn is_none(&self) -> bool {
-        self.is_blank()
-    }
-
-    fn reclaim(&mut self, now: Timestamp) {
-        self.begun = self.begun.map(|begun| begun.min(now));
-        if let Some(begun) = self.begun
-            && now.since(begun) > LEASE
-            && self.under_way > 0
-        {
-            self.in_a_row = self.in_a_row.saturating_add(self.under_way);
-            self.last = self.last.max(Some(begun));
-            self.under_way = 0;
-        }
-    }
-
-    fn write(&self) -> Vec<u8> {
-        let time = |time: Option<Timestamp>| time.map_or(i64::MIN, Timestamp::unix_micros);
-        let forget = u64::try_from(self.forget.as_micros()).unwrap_or(u64::MAX);
-        let mut bytes = Vec::with_capacity(LENGTH);
-        bytes.extend(self.in_a_row.to_be_bytes());
-        bytes.extend(self.under_way.to_be_bytes());
-        bytes.extend(forget.to_be_bytes());
-        bytes.extend(time(self.last).to_be_bytes());
-        bytes.extend(time(self.begun).to_be_bytes());
-        bytes
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (in_a_row, rest) = bytes.split_first_chunk()?;
-        let (under_way, rest) = rest.split_first_chunk()?;
-        let (forget, rest) = rest.split_first_chunk()?;
-        let (last, rest) = rest.split_first_chunk()?;
-        let (begun, rest) = rest.split_first_chunk()?;
-        let time = |bytes: &[u8; 8]| {
-            let micros = i64::from_be_bytes(*bytes);
-            (micros != i64::MIN).then(|| Timestamp::from_unix_micros(micros))
-        };
-        rest.is_empty().then(|| Self {
-            in_a_row: u32::from_be_bytes(*in_a_row),
-            under_way: u32::from_be_bytes(*under_way),
-            last: time(last),
-            begun: time(begun),
-            forget: Duration::from_micros(u64::from_be_bytes(*forget)),
-        })
     }
 }

@@ -3,16 +3,19 @@
 //!
 //! An [`Attempt`] is reserved *before* anything is evaluated and counts while it is under way, so
 //! however many arrive at once, no more are evaluated than may fail. Accounts that do not exist
-//! are counted like those that do: the key is the identifier's, not the account's. Counters live
-//! in memory of a fixed bound (`in_process`), or in a store that all nodes share (`everywhere`),
-//! and fade after a day. Time is told by the caller; a clock that steps back neither unlocks
-//! anything nor locks it for longer than it was to be.
+//! are counted like those that do: the key is the identifier's, not the account's. Time is told by
+//! the caller; a clock that steps back neither unlocks anything nor locks it for longer than it was
+//! to be.
+//!
+//! One process counts in memory of a fixed bound ([`Limits::new`]); several that serve the same
+//! accounts count together, in a store that compares and sets ([`Limits::shared`]). Either way
+//! counters fade after a day, and one and the same code judges them.
 
 mod counters;
-mod everywhere;
 mod failures;
-mod in_process;
+mod local;
 mod quota;
+mod shared;
 mod table;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -25,8 +28,8 @@ pub use self::{
     quota::AddressLimit,
 };
 use self::{
-    everywhere::{Counted, Everywhere},
-    in_process::{Held, InProcess},
+    local::Local,
+    shared::{End, Shared},
 };
 use crate::{ports::StoreError, time::Timestamp};
 
@@ -121,6 +124,20 @@ impl LimitsConfig {
             remembered: 0,
         }
     }
+
+    const fn of(&self, scope: Scope) -> &ScopeLimits {
+        match scope {
+            Scope::Login => &self.login,
+            Scope::VerifyCode => &self.verify_code,
+            Scope::SendCode => &self.send_code,
+            Scope::SignUp => &self.sign_up,
+        }
+    }
+
+    fn for_address(&self, scope: Scope, address: IpAddr) -> Option<AddressLimit> {
+        let exempt = self.exempt_loopback && address.to_canonical().is_loopback();
+        self.of(scope).address.filter(|_| !exempt)
+    }
 }
 
 /// The answer to one attempt too many. Nothing was evaluated.
@@ -153,54 +170,54 @@ impl By {
     }
 }
 
-/// Why there is no attempt. Nothing was evaluated.
+/// Why an attempt may not be made. Nothing was evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// There were too many.
+    /// It would be one too many.
     #[error(transparent)]
     Throttled(#[from] Throttled),
-    /// It cannot be known how many there were.
+    /// The store of the counters cannot answer, and what cannot be counted is denied.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Who has tried how often. Clones share it.
+/// The counters. Clones share them.
 #[derive(Clone)]
-pub struct Limits {
-    counted: Where,
-}
+pub struct Limits(Kept);
 
+/// Where they are kept.
 #[derive(Clone)]
-enum Where {
-    InProcess(InProcess),
-    Everywhere(Arc<Everywhere>),
+enum Kept {
+    Here(Arc<Local>),
+    Shared(Arc<Shared>),
 }
 
 impl Limits {
-    /// Counts in this process. Nobody has tried anything yet.
+    /// Counters in the memory of this process. Nobody has tried anything yet.
     #[must_use]
     pub fn new(config: LimitsConfig) -> Self {
-        Self {
-            counted: Where::InProcess(InProcess::new(config)),
-        }
+        Self(Kept::Here(Arc::new(Local::new(config))))
     }
 
-    /// Counts where every node does that has the same `counters` and `key`, under which addresses
-    /// and identifiers are hashed: a store that others may read is to tell neither.
+    /// Counters that all processes over the same `counters` share; `config.remembered` does not
+    /// apply to them. `key` must be the same at each
+    /// ([`MasterKey::hmac`](crate::seal::MasterKey::hmac)): under it identifiers and addresses
+    /// become keys, so that what the store holds tells nobody whose they are. Asked only within a
+    /// tokio runtime.
     #[must_use]
     pub fn shared(config: LimitsConfig, counters: Arc<dyn SharedCounters>, key: hmac::Key) -> Self {
-        Self {
-            counted: Where::Everywhere(Arc::new(Everywhere::new(config, counters, key))),
-        }
+        Self(Kept::Shared(Arc::new(Shared::new(config, counters, key))))
     }
 
     /// Reserves an attempt. `account` is the key of the identifier it is made on, where there is
     /// one, whether or not such an account exists; `address` is the client's own. The attempt
     /// counts from now on, and as failed unless told otherwise.
     ///
+    /// Counters in this process answer at once, without waiting for anything.
+    ///
     /// # Errors
-    /// [`Refused`] where one limit or the other is reached, or the store fails. Refusals do not
-    /// count.
+    /// [`Refused::Throttled`] where one limit or the other is reached; an account's refusals do not
+    /// count among its failures. [`Refused::Store`] where shared counters cannot be had.
     pub async fn begin(
         &self,
         scope: Scope,
@@ -208,40 +225,43 @@ impl Limits {
         address: IpAddr,
         now: Timestamp,
     ) -> Result<Attempt, Refused> {
-        Ok(Attempt(match &self.counted {
-            Where::InProcess(limits) => {
-                Reserved::InProcess(limits.begin(scope, account, address, now)?)
+        let reserved = match &self.0 {
+            Kept::Here(local) => Reserved::Here(local.begin(scope, account, address, now)?),
+            Kept::Shared(shared) => {
+                Reserved::Shared(shared.begin(scope, account, address, now).await?)
             }
-            Where::Everywhere(limits) => {
-                Reserved::Everywhere(limits.begin(scope, account, address, now).await?)
-            }
-        }))
+        };
+        Ok(Attempt(reserved))
     }
 }
 
 /// An attempt under way. Say how it ended; one that is merely dropped counts as failed.
+///
+/// To say so is to be waited for before anybody is answered: then whoever tries next, wherever it
+/// is, is judged by it. Once begun it goes through, also where the waiting is given up. It cannot
+/// fail: where shared counters cannot be had, what is left under way counts as failed by and by.
 #[must_use = "an attempt that is dropped counts as failed"]
 pub struct Attempt(Reserved);
 
 enum Reserved {
-    InProcess(Held),
-    Everywhere(Counted),
+    Here(local::Reserved),
+    Shared(shared::Reserved),
 }
 
 impl Attempt {
     /// It was right: the account's failures are forgotten.
     pub async fn succeeded(self) {
         match self.0 {
-            Reserved::InProcess(held) => held.succeeded(),
-            Reserved::Everywhere(counted) => counted.succeeded().await,
+            Reserved::Here(reserved) => reserved.succeeded(),
+            Reserved::Shared(reserved) => reserved.end(End::Succeeded).await,
         }
     }
 
     /// It was wrong.
     pub async fn failed(self) {
         match self.0 {
-            Reserved::InProcess(held) => held.failed(),
-            Reserved::Everywhere(counted) => counted.failed().await,
+            Reserved::Here(reserved) => drop(reserved),
+            Reserved::Shared(reserved) => reserved.end(End::Failed).await,
         }
     }
 
@@ -249,12 +269,23 @@ impl Attempt {
     /// anybody and does not count.
     pub async fn not_evaluated(self) {
         match self.0 {
-            Reserved::InProcess(held) => held.not_evaluated(),
-            Reserved::Everywhere(counted) => counted.not_evaluated().await,
+            Reserved::Here(reserved) => reserved.not_evaluated(),
+            Reserved::Shared(reserved) => reserved.end(End::NotEvaluated).await,
         }
     }
 }
 
-fn throttled(retry_after: Duration, by: By) -> Throttled {
+const fn throttled(retry_after: Duration, by: By) -> Throttled {
     Throttled { retry_after, by }
 }
+
+/// An IPv4 address counts by itself, an IPv6 one by its /64: whoever has one has all of it.
+fn address_key(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits() >> 64 << 64,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{everywhere::Kept, table::Entry};
+use super::table::Entry;
 use crate::time::Timestamp;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often a client address may try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,11 @@ pub struct AddressLimit {
 
 /// What an address has used. Attempts are paced by the time at which everything used will have
 /// been regained (the generic cell rate algorithm).
+#[derive(Clone)]
 pub(super) struct Usage {
-    regained_at: Timestamp,
-    day_began: Timestamp,
-    today: u32,
+    pub(super) regained_at: Timestamp,
+    pub(super) day_began: Timestamp,
+    pub(super) today: u32,
 }
 
 impl Default for Usage {
@@ -36,6 +37,13 @@ impl Default for Usage {
             day_began: Timestamp::EPOCH,
             today: 0,
         }
+    }
+}
+
+impl AddressLimit {
+    /// How long it takes until everything used is regained.
+    pub(super) fn span(&self) -> Duration {
+        self.every.saturating_mul(self.burst)
     }
 }
 
@@ -65,7 +73,7 @@ impl Usage {
     /// Begins a new day where the old is over. What lies further ahead than it can was written by
     /// a clock that has stepped back since: it counts as just now.
     fn settle(&mut self, limit: &AddressLimit, now: Timestamp) {
-        let fullest = now + limit.every.saturating_mul(limit.burst);
+        let fullest = now + limit.span();
         self.regained_at = self.regained_at.max(now).min(fullest);
         self.day_began = self.day_began.min(now);
         if self.day_is_over(now) {
@@ -91,36 +99,5 @@ impl Entry for Usage {
         u64::try_from(regained_in)
             .unwrap_or(u64::MAX - 1)
             .saturating_add(today.into())
-    }
-}
-
-impl Kept for Usage {
-    const KIND: u8 = 2;
-
-    /// What is regained by and by takes its place until its time is over.
-    fn is_none(&self) -> bool {
-        false
-    }
-
-    fn reclaim(&mut self, _: Timestamp) {}
-
-    fn write(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(8 + 8 + 4);
-        bytes.extend(self.regained_at.unix_micros().to_be_bytes());
-        bytes.extend(self.day_began.unix_micros().to_be_bytes());
-        bytes.extend(self.today.to_be_bytes());
-        bytes
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (regained_at, rest) = bytes.split_first_chunk()?;
-        let (day_began, rest) = rest.split_first_chunk()?;
-        let (today, rest) = rest.split_first_chunk()?;
-        let time = |bytes: &[u8; 8]| Timestamp::from_unix_micros(i64::from_be_bytes(*bytes));
-        rest.is_empty().then(|| Self {
-            regained_at: time(regained_at),
-            day_began: time(day_began),
-            today: u32::from_be_bytes(*today),
-        })
     }
 }

@@ -94,7 +94,7 @@ impl Engine {
             Err(Refused::Throttled(throttled)) => {
                 return Err(self.throttled(realm, caller, throttled, now).await);
             }
-            Err(Refused::Store(error)) => return Err(error.into()),
+            Err(refused) => return Err(refused.into()),
         };
         let evaluated = self.evaluate(identifier.as_ref(), input.password).await;
         let Evaluated {

@@ -32,7 +32,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     account::{Account, Barred},
-    limits::Refused,
+    limits::{Refused, Throttled},
     password::HashFailure,
     ports::{NoEntropy, StoreError},
     session::Session,
@@ -128,22 +128,22 @@ troubled!(
     AccountLifeError
 );
 
-/// Lets `?` turn one attempt too many into an operation's own error.
-macro_rules! limited {
+/// Lets `?` turn an attempt that may not be made into an operation's own error.
+macro_rules! refused {
     ($($error:ty),+) => {$(
         impl From<Refused> for $error {
             fn from(refused: Refused) -> Self {
                 match refused {
-                    Refused::Throttled(throttled) => Self::Throttled {
-                        retry_after: throttled.retry_after,
-                    },
-                    Refused::Store(error) => error.into(),
+                    Refused::Throttled(Throttled { retry_after, .. }) => {
+                        Self::Throttled { retry_after }
+                    }
+                    Refused::Store(error) => Self::Trouble(error.into()),
                 }
             }
         }
     )+};
 }
-limited!(SignUpError, ResendCodeError, VerifyCodeError);
+refused!(SignUpError, ResendCodeError, VerifyCodeError, LogInError);
 
 /// Lets `?` turn a token that proves nothing into an operation's own error.
 macro_rules! faulted {

@@ -85,13 +85,13 @@ fn a_place_is_known_in_its_own_log_alone() {
     ] {
         assert_eq!(known(other), None, "{other}");
     }
-    telling.read_from("another");
+    telling.replace("another", &[], Timestamp::EPOCH);
+    assert!(telling.is_of("another"));
     assert_eq!(known("0707070707070707.5"), None);
-    assert_eq!(known("another.5"), None, "it was not read yet");
-    telling.append(&[entry(6, 20)], Timestamp::EPOCH);
-    assert_eq!(known("another.5"), Some(5));
-    telling.read_from("another");
-    assert_eq!(known("another.6"), Some(6), "it is the same one");
+    assert_eq!(known("another.5"), None, "it is empty");
+    telling.replace("third", &[entry(6, 20)], Timestamp::EPOCH);
+    assert_eq!(known("third.5"), Some(5));
+    assert_eq!(known("another.0"), None);
 }
 
 #[test]

@@ -1,27 +1,27 @@
 //! Each test names the number in `docs/security.md` that it pins.
 
 use std::{
+    pin::pin,
     sync::{
         Barrier,
         atomic::{AtomicU32, Ordering::SeqCst},
     },
+    task::{Context, Poll, Waker},
     thread,
-    time::Duration,
 };
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::FailureLimit;
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const MARY: Option<&str> = Some("mary@example.com");
+pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const MARY: Option<&str> = Some("mary@example.com");
 
 /// Only accounts are limited.
-fn by_account() -> InProcess {
+fn by_account() -> Limits {
     let unlimited = LimitsConfig::unlimited();
-    InProcess::new(LimitsConfig {
+    Limits::new(LimitsConfig {
         login: ScopeLimits {
             account: Some(FailureLimit::default()),
             address: None,
@@ -32,8 +32,8 @@ fn by_account() -> InProcess {
 }
 
 /// Only addresses are limited: five at once, one more every ten seconds.
-fn by_address(daily: Option<u32>, only_failures: bool) -> InProcess {
-    InProcess::new(LimitsConfig {
+fn by_address(daily: Option<u32>, only_failures: bool) -> Limits {
+    Limits::new(LimitsConfig {
         login: ScopeLimits {
             account: None,
             address: Some(AddressLimit {
@@ -48,25 +48,71 @@ fn by_address(daily: Option<u32>, only_failures: bool) -> InProcess {
     })
 }
 
-fn noon() -> Timestamp {
+pub(super) fn noon() -> Timestamp {
     Timestamp::from_unix_seconds(1_800_000_000)
 }
 
-fn client() -> IpAddr {
+pub(super) fn client() -> IpAddr {
     IpAddr::from([192, 0, 2, 1])
 }
 
-fn on_mary(limits: &InProcess, now: Timestamp) -> Result<Held, Throttled> {
-    limits.begin(Scope::Login, MARY, client(), now)
+/// What counters in memory are asked is answered at the first poll.
+fn at_once<T>(asked: impl Future<Output = T>) -> T {
+    match pin!(asked).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("it waits"),
+    }
 }
 
-fn from(limits: &InProcess, address: &str, now: Timestamp) -> Result<Held, Throttled> {
-    limits.begin(Scope::Login, None, address.parse().unwrap(), now)
+/// An attempt at counters in memory.
+struct Held(Attempt);
+
+impl Held {
+    fn succeeded(self) {
+        at_once(self.0.succeeded());
+    }
+
+    fn failed(self) {
+        at_once(self.0.failed());
+    }
+
+    fn not_evaluated(self) {
+        at_once(self.0.not_evaluated());
+    }
+}
+
+fn begin(
+    limits: &Limits,
+    scope: Scope,
+    account: Option<&str>,
+    address: IpAddr,
+    now: Timestamp,
+) -> Result<Held, Throttled> {
+    match at_once(limits.begin(scope, account, address, now)) {
+        Ok(attempt) => Ok(Held(attempt)),
+        Err(Refused::Throttled(throttled)) => Err(throttled),
+        Err(Refused::Store(error)) => panic!("there is no store: {error}"),
+    }
+}
+
+fn in_memory(limits: &Limits) -> &Local {
+    match &limits.0 {
+        Kept::Here(local) => local,
+        Kept::Shared(_) => panic!("they are shared"),
+    }
+}
+
+fn on_mary(limits: &Limits, now: Timestamp) -> Result<Held, Throttled> {
+    begin(limits, Scope::Login, MARY, client(), now)
+}
+
+fn from(limits: &Limits, address: &str, now: Timestamp) -> Result<Held, Throttled> {
+    begin(limits, Scope::Login, None, address.parse().unwrap(), now)
 }
 
 /// Lets `times` attempts on Mary's account fail, each as soon as it may be made. Returns when the
 /// last was.
-fn fail(limits: &InProcess, times: u32, mut now: Timestamp) -> Timestamp {
+fn fail(limits: &Limits, times: u32, mut now: Timestamp) -> Timestamp {
     for _ in 0..times {
         if let Err(throttled) = on_mary(limits, now) {
             now = now + throttled.retry_after;
@@ -136,7 +182,7 @@ fn s70_an_attempt_that_is_dropped_counts_as_failed() {
 
 #[test]
 fn f10_an_attempt_that_was_never_evaluated_does_not_count() {
-    let limits = InProcess::new(LimitsConfig::default());
+    let limits = Limits::new(LimitsConfig::default());
     for _ in 0..1000 {
         on_mary(&limits, noon()).unwrap().not_evaluated();
     }
@@ -180,14 +226,14 @@ fn s70_while_ten_are_under_way_there_is_no_eleventh() {
 #[test]
 fn s71_accounts_and_scopes_count_by_themselves() {
     let guess = LimitsConfig::default().login;
-    let limits = InProcess::new(LimitsConfig {
+    let limits = Limits::new(LimitsConfig {
         login: guess,
         verify_code: guess,
         ..LimitsConfig::default()
     });
     fail(&limits, 10, noon());
     assert!(on_mary(&limits, noon()).is_err());
-    let begin = |scope, account| limits.begin(scope, account, client(), noon());
+    let begin = |scope, account| begin(&limits, scope, account, client(), noon());
     begin(Scope::Login, Some("nobody@example.com"))
         .unwrap()
         .failed();
@@ -267,7 +313,7 @@ fn loopback_is_exempt_only_where_asked() {
         (true, "::1"),
         (true, "::ffff:127.0.0.9"),
     ] {
-        let limits = InProcess::new(LimitsConfig {
+        let limits = Limits::new(LimitsConfig {
             exempt_loopback: exempt,
             ..config
         });
@@ -275,7 +321,7 @@ fn loopback_is_exempt_only_where_asked() {
             from(&limits, address, noon()).unwrap().failed();
         }
     }
-    let limits = InProcess::new(config);
+    let limits = Limits::new(config);
     let refused = (0..1000).filter(|_| from(&limits, "127.0.0.1", noon()).is_err());
     assert!(refused.count() > 900);
 }
@@ -319,10 +365,10 @@ fn s70_a_million_accounts_neither_outgrow_the_bound_nor_push_out_a_locked_one() 
     let locked_at = fail(&limits, 100, noon());
     for n in 0..1_000_000 {
         let account = format!("nobody-{n}@example.com");
-        let attempt = limits.begin(Scope::Login, Some(&account), client(), locked_at);
+        let attempt = begin(&limits, Scope::Login, Some(&account), client(), locked_at);
         attempt.unwrap().failed();
     }
-    assert!(limits.shared.login.accounts.len() <= 1024);
+    assert!(in_memory(&limits).login.accounts.len() <= 1024);
     assert!(on_mary(&limits, locked_at).is_err(), "still locked");
 }
 
@@ -331,15 +377,15 @@ fn s72_any_number_of_addresses_stays_within_the_bound() {
     let limits = by_address(None, false);
     for n in 0..200_000_u32 {
         let address = (u128::from(n) << 64).to_be_bytes();
-        let attempt = limits.begin(Scope::Login, None, address.into(), noon());
+        let attempt = begin(&limits, Scope::Login, None, address.into(), noon());
         attempt.unwrap().failed();
     }
-    assert!(limits.shared.login.addresses.len() <= 1024);
+    assert!(in_memory(&limits).login.addresses.len() <= 1024);
 }
 
 #[test]
 fn attempts_under_way_are_never_pushed_out() {
-    let limits = InProcess::new(LimitsConfig {
+    let limits = Limits::new(LimitsConfig {
         remembered: 64,
         login: ScopeLimits {
             account: Some(FailureLimit::default()),
@@ -347,7 +393,10 @@ fn attempts_under_way_are_never_pushed_out() {
         },
         ..LimitsConfig::default()
     });
-    let begin = |n: u32| limits.begin(Scope::Login, Some(&n.to_string()), client(), noon());
+    let begin = |n: u32| {
+        let account = n.to_string();
+        begin(&limits, Scope::Login, Some(&account), client(), noon())
+    };
     let under_way: Vec<_> = (0..64).map(|n| begin(n).unwrap()).collect();
     assert_eq!(wait(begin(64)), Duration::from_secs(1));
     drop(under_way);
@@ -356,7 +405,7 @@ fn attempts_under_way_are_never_pushed_out() {
 
 /// What may happen to an account, and how it ends.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Begin,
     Succeed,
     Fail,
@@ -365,7 +414,7 @@ enum Step {
     Back(u64),
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => Just(Step::Begin),
         1 => Just(Step::Succeed),
