@@ -13,7 +13,7 @@ use daemun_engine::{
 use tokio_postgres::types::ToSql;
 
 use crate::{
-    PostgresStore,
+    PostgresStore, changes,
     db::{Fault, Tx, transaction},
     erase,
     rows::{Columns, all, execute, micros},
@@ -72,10 +72,7 @@ impl Upkeep for PostgresStore {
         if known >= at_least {
             return Ok(known);
         }
-        let sql = "INSERT INTO installation (name, value) VALUES ('horizon', $1)
-                   ON CONFLICT (name) DO UPDATE
-                      SET value = greatest(installation.value, excluded.value)";
-        self.inner.db.execute(sql, &[&micros(at_least)]).await?;
+        transaction!(self.inner.db, tx, widen_horizon(&tx, at_least))?;
         Ok(self.known_horizon().await?)
     }
 
@@ -196,6 +193,15 @@ impl PostgresStore {
         };
         Ok((dead, reached))
     }
+}
+
+/// Has every node keep revocations for longer: an old one may not know the contract that asks for it.
+async fn widen_horizon(tx: &Tx<'_>, at_least: Duration) -> Result<(), Fault> {
+    let sql = "INSERT INTO installation (name, value) VALUES ('horizon', $1)
+               ON CONFLICT (name) DO UPDATE
+                  SET value = greatest(installation.value, excluded.value)";
+    execute(tx, sql, &[&micros(at_least)]).await?;
+    changes::tell(tx, changes::EVERYTHING).await
 }
 
 /// Adds an entry to the trail.

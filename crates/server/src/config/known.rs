@@ -254,6 +254,23 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_several_nodes_sets_what_there_is() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../compose.yaml");
+        let compose = std::fs::read_to_string(path).unwrap();
+        let keys = compose
+            .lines()
+            .filter_map(|line| line.trim().split_once(": "));
+        let ours: Vec<&str> = keys
+            .map(|(key, _)| key)
+            .filter(|key| key.starts_with("DAEMUN_"))
+            .collect();
+        assert!(ours.len() > 5, "{ours:?}");
+        for variable in ours {
+            assert!(by_variable(variable).is_some(), "{variable} is no setting");
+        }
+    }
+
+    #[test]
     fn every_setting_is_in_the_reference() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
         let reference = std::fs::read_to_string(path).unwrap();

@@ -184,3 +184,11 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration
     }
     begun.elapsed()
 }
+
+/// How often to do it: the first number where `DAEMUN_TEST_LONG` is set, for whoever has the time.
+pub fn long_or(long: usize, short: usize) -> usize {
+    match std::env::var_os("DAEMUN_TEST_LONG") {
+        Some(_) => long,
+        None => short,
+    }
+}

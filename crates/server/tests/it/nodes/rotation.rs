@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::cluster::{Cluster, EMAIL, log_in, refresh};
+use super::cluster::{Cluster, EMAIL, log_in, long_or, refresh};
 
-/// `cargo xtask bench one-token` goes on for a thousand rounds.
-const ROUNDS: usize = 30;
 const CALLERS: usize = 64;
 
 super::with_each_store! {
@@ -18,7 +16,7 @@ async fn s28_f01_many_with_one_token_at_three_nodes_get_one_successor(cluster: C
     cluster.account(EMAIL);
     let mut token = log_in(&cluster.nodes[0], EMAIL).await["refresh_token"].clone();
     let cluster = std::sync::Arc::new(cluster);
-    for round in 0..ROUNDS {
+    for round in 0..long_or(1_000, 30) {
         let mut calls = tokio::task::JoinSet::new();
         for caller in 0..CALLERS {
             let (cluster, token) = (cluster.clone(), token.clone());
