@@ -1,10 +1,11 @@
-//! What was revoked before its time: sessions, accounts' sessions begun by a point in time, keys.
+//! What was revoked before its time: sessions, accounts' or all sessions begun by a point in time, keys.
 //!
 //! The set knows nothing of where its entries come from, so anything that learns of revocations can hold one. It is
 //! bounded by the access lifetime: an entry is forgotten once no token it could concern is alive.
 
 mod entry;
 mod shard;
+mod sieve;
 
 use std::{
     collections::HashMap,
@@ -18,13 +19,16 @@ use std::{
 pub(crate) use entry::session_id;
 pub use entry::{Entry, UnreadableEntry};
 use shard::{Mark, Shard, Until};
+use sieve::Sieve;
 
 /// More than there are cores, so that readers hardly ever meet at a lock.
 const SHARDS: usize = 64;
-
+/// Up to so many, what a table looks at first stays nearer to the processor than a sieve.
+const FEW: usize = 65_536;
 /// The revocations in force. Shared between threads as it is; a lookup allocates nothing.
 pub struct RevocationSet {
     shards: [RwLock<Shard>; SHARDS],
+    sieve: Sieve,
     keys: RwLock<HashMap<Box<str>, Until>>,
     keys_version: AtomicU64,
     /// How many are held: nothing need be looked for where there is none.
@@ -46,6 +50,7 @@ impl RevocationSet {
     pub fn new() -> Self {
         Self {
             shards: std::array::from_fn(|_| RwLock::default()),
+            sieve: Sieve::default(),
             keys: RwLock::default(),
             keys_version: AtomicU64::new(0),
             sessions: AtomicUsize::new(0),
@@ -60,15 +65,15 @@ impl RevocationSet {
         for entry in entries {
             match entry {
                 Entry::Session { id, until } => {
-                    let mut shard = self.shard(low(*id)).map(write);
-                    self.count(shard.as_mut(), |shard| {
-                        shard.add_session(*id, Until::new(*until, mark));
+                    let until = Until::new(*until, mark);
+                    self.change(low(*id), shard::session_bits(*id), |shard| {
+                        shard.add_session(*id, until);
                     });
                 }
                 Entry::Account { id, before, until } => {
-                    let mut shard = self.shard(spread(*id)).map(write);
-                    self.count(shard.as_mut(), |shard| {
-                        shard.add_account(*id, *before, Until::new(*until, mark));
+                    let until = Until::new(*until, mark);
+                    self.change(spread(*id), shard::account_bits(*id), |shard| {
+                        shard.add_account(*id, *before, until);
                     });
                 }
                 Entry::Key { kid, until } => self.add_key(kid, Until::new(*until, mark)),
@@ -78,29 +83,31 @@ impl RevocationSet {
 
     /// Whether a token of this session or account is revoked.
     ///
-    /// An account's cut-off is compared with the beginning of the session, which its id tells to the millisecond;
+    /// A cut-off is compared with the beginning of the session, which its id tells to the millisecond;
     /// `issued_at`, in seconds, serves only tokens without a session. In the very unit of the cut-off a token counts
     /// as revoked: better one login too many.
     #[must_use]
+    #[inline]
     pub fn is_revoked(&self, session: Option<u128>, account: Option<i64>, issued_at: i64) -> bool {
         session.is_some_and(|id| self.has_session(id))
             || account.is_some_and(|id| self.has_begun_before(id, session, issued_at))
     }
 
+    #[inline]
     fn has_session(&self, id: u128) -> bool {
-        let shard = self.some(&self.sessions, low(id));
+        let shard = self.some(&self.sessions, low(id), shard::session_bits(id));
         shard.is_some_and(|shard| read(shard).has_session(id))
     }
 
+    #[inline]
     fn has_begun_before(&self, account: i64, session: Option<u128>, issued_at: i64) -> bool {
-        let shard = self.some(&self.accounts, spread(account));
-        let Some(before) = shard.and_then(|shard| read(shard).cut_off(account)) else {
-            return false;
-        };
-        match session {
-            Some(id) => begun_at(id) <= before,
-            None => issued_at <= before.div_euclid(1_000),
-        }
+        let shard = self.some(
+            &self.accounts,
+            spread(account),
+            shard::account_bits(account),
+        );
+        let before = shard.and_then(|shard| read(shard).cut_off(account));
+        before.is_some_and(|before| had_begun(session, issued_at, before))
     }
 
     /// Whether what this key signed is no longer believed.
@@ -133,8 +140,11 @@ impl RevocationSet {
     }
 
     fn keep(&self, wanted: impl Fn(&Until) -> bool) {
-        for shard in &self.shards {
-            self.count(Some(&mut write(shard)), |shard| shard.keep(&wanted));
+        for (at, shard) in self.shards.iter().enumerate() {
+            let mut shard = write(shard);
+            self.count(&mut shard, |shard| shard.keep(&wanted));
+            // While the lock is held: nothing is added.
+            self.sieve.retain(at, shard.bits());
         }
         let mut keys = write(&self.keys);
         let before = keys.len();
@@ -170,24 +180,28 @@ impl RevocationSet {
     }
 
     /// The shard to look in, unless there is nothing to be found.
-    fn some(&self, held: &AtomicUsize, at: u64) -> Option<&RwLock<Shard>> {
-        (held.load(Ordering::Acquire) > 0)
-            .then(|| self.shard(at))
-            .flatten()
+    #[inline]
+    fn some(&self, held: &AtomicUsize, at: u64, bits: u64) -> Option<&RwLock<Shard>> {
+        let at = index(at);
+        let may_be = match held.load(Ordering::Acquire) {
+            0 => false,
+            1..FEW => true,
+            _ => self.sieve.may_hold(at, bits),
+        };
+        may_be.then(|| self.shards.get(at)).flatten()
     }
 
-    fn shard(&self, at: u64) -> Option<&RwLock<Shard>> {
-        // The remainder is smaller than the number of shards, whatever a usize is.
-        self.shards.get((at % SHARDS as u64) as usize)
+    fn change(&self, at: u64, bits: u64, change: impl FnOnce(&mut Shard)) {
+        let at = index(at);
+        if let Some(shard) = self.shards.get(at) {
+            let mut shard = write(shard);
+            self.sieve.add(at, bits);
+            self.count(&mut shard, change);
+        }
     }
 
     /// Changes a shard, and the number of entries by as much as the shard's changed.
-    fn count(
-        &self,
-        shard: Option<&mut RwLockWriteGuard<'_, Shard>>,
-        change: impl FnOnce(&mut Shard),
-    ) {
-        let Some(shard) = shard else { return };
+    fn count(&self, shard: &mut Shard, change: impl FnOnce(&mut Shard)) {
         let before = shard.len();
         change(shard);
         let after = shard.len();
@@ -205,6 +219,12 @@ impl fmt::Debug for RevocationSet {
     }
 }
 
+/// The remainder is smaller than the number of shards, whatever a usize is.
+#[inline]
+const fn index(at: u64) -> usize {
+    (at % SHARDS as u64) as usize
+}
+
 /// The random end of a session's id.
 const fn low(id: u128) -> u64 {
     id as u64
@@ -213,6 +233,14 @@ const fn low(id: u128) -> u64 {
 /// Accounts are numbered in a row; neighbours should not share a lock with each other only.
 const fn spread(id: i64) -> u64 {
     id.cast_unsigned()
+}
+
+/// Whether a session, or a token without one, began at or before `before`, in Unix milliseconds.
+fn had_begun(session: Option<u128>, issued_at: i64, before: i64) -> bool {
+    match session {
+        Some(id) => begun_at(id) <= before,
+        None => issued_at <= before.div_euclid(1_000),
+    }
 }
 
 /// When a session began, in Unix milliseconds: the first 48 bits of a UUIDv7 (RFC 9562 §5.7).

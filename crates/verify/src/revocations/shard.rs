@@ -22,18 +22,40 @@ struct SessionKey([u32; 4]);
 #[derive(PartialEq, Eq)]
 struct AccountKey([u32; 2]);
 
+impl SessionKey {
+    fn bits(&self) -> u64 {
+        let [a, b, c, d] = self.0.map(u64::from);
+        (a << 32 | b) ^ (c << 32 | d).rotate_left(32)
+    }
+}
+
+impl AccountKey {
+    fn bits(&self) -> u64 {
+        let [a, b] = self.0.map(u64::from);
+        a << 32 | b
+    }
+}
+
 impl Hash for SessionKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b, c, d] = self.0.map(u64::from);
-        state.write_u64((a << 32 | b) ^ (c << 32 | d).rotate_left(32));
+        state.write_u64(self.bits());
     }
 }
 
 impl Hash for AccountKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b] = self.0.map(u64::from);
-        state.write_u64(a << 32 | b);
+        state.write_u64(self.bits());
     }
+}
+
+/// What a [`Sieve`](super::sieve::Sieve) knows a session by.
+pub(super) fn session_bits(id: u128) -> u64 {
+    session_key(id).bits()
+}
+
+/// What a [`Sieve`](super::sieve::Sieve) knows an account by.
+pub(super) fn account_bits(id: i64) -> u64 {
+    account_key(id).bits()
 }
 
 /// Leaves no two neighbours alike (the finaliser of SplitMix64).
@@ -101,6 +123,12 @@ impl Shard {
         if self.accounts.len() < self.accounts.capacity() / 4 {
             self.accounts.shrink_to(self.accounts.len() * 2);
         }
+    }
+
+    /// What a [`Sieve`](super::sieve::Sieve) knows each entry by.
+    pub(super) fn bits(&self) -> impl Iterator<Item = u64> {
+        let sessions = self.sessions.keys().map(SessionKey::bits);
+        sessions.chain(self.accounts.keys().map(AccountKey::bits))
     }
 
     /// How many sessions and how many accounts.

@@ -166,5 +166,43 @@ fn session_ids_are_read_as_the_standard_library_would() {
         }
     }
     assert_eq!(session_id(&good[1..]), None);
-    assert_eq!(session_id(&format!("0{good}")), None);
+    assert_eq!(session_id(format!("0{good}")), None);
+}
+
+#[test]
+fn none_of_very_many_is_overlooked_also_after_others_were_forgotten() {
+    const MANY: u32 = 70_000;
+    let set = RevocationSet::new();
+    let until = |n: u32| {
+        if n.is_multiple_of(8) {
+            NOW + 100
+        } else {
+            NOW + 300
+        }
+    };
+    let entries = (1..=MANY).flat_map(|n| {
+        let until = until(n);
+        let session = Entry::Session {
+            id: sid(n.into(), n.into()),
+            until,
+        };
+        let account = Entry::Account {
+            id: n.into(),
+            before: 9_000,
+            until,
+        };
+        [session, account]
+    });
+    set.apply(&entries.collect::<Vec<_>>());
+    let session = |n: u32, tail: u32| set.is_revoked(Some(sid(n.into(), tail.into())), None, NOW);
+    let account = |n: u32| set.is_revoked(Some(sid(9_000, 1 << 60)), Some(n.into()), NOW);
+    assert!((1..=MANY).all(|n| session(n, n) && account(n) && !session(n, n + 1)));
+    set.forget_expired(NOW + 102);
+    assert!((1..=MANY).all(|n| [session(n, n), account(n)] == [!n.is_multiple_of(8); 2]));
+    set.apply(&[session_of(8)]);
+    assert!(session(8, 8) && !account(8));
+}
+
+fn session_of(n: u128) -> Entry {
+    session(sid(n, n))
 }
