@@ -11,7 +11,8 @@ use crate::{
     feed::{self, Connection},
     introspect::Introspection,
     keys::{Copy, KeyHolder, Refresher, Source},
-    server::{self, Inner},
+    seen::Seen,
+    server::Inner,
     timing::Timing,
 };
 
@@ -235,7 +236,7 @@ impl Builder {
             profile: self.profile,
             keys,
             asking: None,
-            seen: server::memory(),
+            seen: Seen::new(),
             set,
             feed: None,
             when_stale: self.when_stale,

@@ -105,23 +105,21 @@ impl Guard {
 
     fn decide<B>(&self, request: &Request<B>) -> Decided {
         let now = self.server.now();
-        match self.rules.token_from.find(request.headers(), now) {
-            Err(Refusal::MissingToken) if self.rules.optional => Decided::Passes(None),
-            Err(refusal) => Decided::Fails(refusal),
-            Ok(token) => match self.server.decide(token, now) {
-                Decision::Done(result) => match result.and_then(|one| self.rules.allow(one)) {
-                    Ok(principal) => Decided::Passes(Some(principal)),
-                    Err(refusal) => Decided::Fails(refusal),
-                },
-                undecided => Decided::Waits(token.to_owned(), undecided),
+        let place = &self.rules.token_from;
+        let token = match place.find(request.headers(), now) {
+            Ok(token) => token,
+            Err(Refusal::MissingToken) if self.rules.optional => return Decided::Passes(None),
+            Err(refusal) => return Decided::Fails(refusal),
+        };
+        match self.server.decide(token, now) {
+            Decision::Done(Ok(principal)) => match self.rules.allow(principal) {
+                Ok(principal) => Decided::Passes(Some(principal)),
+                Err(refusal) => Decided::Fails(refusal),
             },
+            _ if place.is_mistaken(token) => Decided::Fails(Refusal::BadHeader),
+            Decision::Done(Err(refusal)) => Decided::Fails(refusal),
+            undecided => Decided::Waits(token.to_owned(), undecided),
         }
-    }
-
-    fn pass<B>(&self, request: &mut Request<B>, principal: Option<Arc<Principal>>) {
-        let rules = Arc::clone(&self.rules);
-        // Takes the place of what an outer guard left.
-        request.extensions_mut().insert(Passed { principal, rules });
     }
 
     fn refuse<R: From<Bytes>>(&self, refusal: &Refusal) -> Response<R> {
@@ -139,6 +137,11 @@ impl Rules {
         }
         Ok(principal)
     }
+}
+
+/// Lets a request through. Takes the place of what an outer guard left.
+fn pass<B>(request: &mut Request<B>, principal: Option<Arc<Principal>>, rules: Arc<Rules>) {
+    request.extensions_mut().insert(Passed { principal, rules });
 }
 
 /// What becomes of a request, as far as can be said at once.
@@ -183,9 +186,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        // Counted before the look into the set: counting waits for memory, and what comes after that look need not.
+        let rules = Arc::clone(&self.guard.rules);
         let stage = match self.guard.decide(&request) {
             Decided::Passes(principal) => {
-                self.guard.pass(&mut request, principal);
+                pass(&mut request, principal, rules);
                 Stage::Inner {
                     future: self.inner.call(request),
                 }
@@ -222,7 +227,7 @@ where
     let settled = guard.server.settle(&token, decision).await;
     match settled.and_then(|principal| guard.rules.allow(principal)) {
         Ok(principal) => {
-            guard.pass(&mut request, Some(principal));
+            pass(&mut request, Some(principal), guard.rules);
             inner.call(request).await
         }
         Err(refusal) => Ok(guard.refuse(&refusal)),

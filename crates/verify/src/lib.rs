@@ -32,6 +32,7 @@ mod principal;
 mod profile;
 mod refusal;
 pub mod revocations;
+mod seen;
 mod server;
 #[cfg(feature = "test-kit")]
 pub mod test_kit;

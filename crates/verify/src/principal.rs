@@ -9,8 +9,6 @@ use serde::de::DeserializeOwned;
 pub struct Principal {
     pub(crate) subject: Subject,
     pub(crate) session: Option<u128>,
-    pub(crate) issued_at: i64,
-    pub(crate) expires_at: i64,
     pub(crate) claims: Claims,
 }
 
@@ -53,13 +51,14 @@ impl Principal {
     /// When the token was issued, in Unix seconds; 0 if it does not say.
     #[must_use]
     pub fn issued_at(&self) -> i64 {
-        self.issued_at
+        self.claims.iat().unwrap_or(0)
     }
 
     /// When the token ends, in Unix seconds.
     #[must_use]
     pub fn expires_at(&self) -> i64 {
-        self.expires_at
+        // None is believed that does not say.
+        self.claims.exp().unwrap_or(0)
     }
 
     /// Everything the token says.

@@ -4,7 +4,7 @@
 //! tokens that can be refreshed, `acc` (the account) where no claim of the contract's is its number. They keep kinds
 //! and contracts apart even where a former back end's claims and key would not.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use daemun_token::{Access, Claims, TypRule, Verifier, VerifyingKey};
 use serde_json::Value;
@@ -202,8 +202,10 @@ impl Profile {
     }
 
     /// What genuine claims prove, or why they do not prove it here.
-    pub(crate) fn prove(&self, claims: Claims) -> Result<Principal, Refusal> {
-        if is_foreign(&claims) {
+    #[inline]
+    pub(crate) fn prove(&self, claims: Claims) -> Result<Arc<Principal>, Refusal> {
+        let session = session_of(&claims);
+        if session.is_none() && is_foreign(&claims) {
             self.of_former_back_end(&claims)?;
             return self.principal(claims, None);
         }
@@ -212,11 +214,13 @@ impl Profile {
         if is_refresh || self.sliding && !has_generation {
             return Err(Refusal::WrongType);
         }
-        if claims.get_str("ctr") != Some(&*self.contract) {
+        if claims.get_bytes("ctr") != Some(self.contract.as_bytes()) {
             return Err(Refusal::InvalidToken);
         }
-        let session = session_of(&claims).ok_or(Refusal::InvalidToken)?;
-        self.principal(claims, Some(session))
+        if session.is_none() {
+            return Err(Refusal::InvalidToken);
+        }
+        self.principal(claims, session)
     }
 
     fn tells_kinds_apart(&self) -> bool {
@@ -235,20 +239,19 @@ impl Profile {
         Ok(())
     }
 
-    fn principal(&self, claims: Claims, session: Option<u128>) -> Result<Principal, Refusal> {
+    #[inline]
+    fn principal(&self, claims: Claims, session: Option<u128>) -> Result<Arc<Principal>, Refusal> {
         let subject = self
             .subject(&claims, session.is_some())
             .ok_or(Refusal::InvalidToken)?;
-        let expires_at = claims.exp().ok_or(Refusal::InvalidToken)?;
-        Ok(Principal {
+        Ok(Arc::new(Principal {
             subject,
             session,
-            issued_at: claims.iat().unwrap_or(0),
-            expires_at,
             claims,
-        })
+        }))
     }
 
+    #[inline]
     fn subject(&self, claims: &Claims, is_own: bool) -> Option<Subject> {
         match &self.subject {
             SubjectClaim::Account(claim) => account_of(claims, claim).map(Subject::Account),
@@ -285,13 +288,15 @@ fn is_foreign(claims: &Claims) -> bool {
         .any(|claim| claims.contains(claim))
 }
 
+#[inline]
 fn session_of(claims: &Claims) -> Option<u128> {
     claims
-        .get_str("sid")
+        .get_bytes("sid")
         .and_then(crate::revocations::session_id)
 }
 
 /// The account a claim names: a JSON number, or a string of digits (as `sub` has to be a string).
+#[inline]
 fn account_of(claims: &Claims, claim: &str) -> Option<i64> {
     let digits = |text: &str| {
         let plain = text.bytes().all(|byte| byte.is_ascii_digit());

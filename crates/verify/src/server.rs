@@ -7,19 +7,15 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use daemun_token::{Algorithm, Rejected, Unverified};
-use quick_cache::sync::Cache;
 use tokio::task::JoinHandle;
 
 use crate::{
     Clock, Guard, Principal, Profile, Refusal, RevocationFeed, RevocationSet,
     introspect::Introspection,
     keys::{Asked, Asking, KeyHolder, Snapshot},
+    seen::Seen,
 };
 
-/// How many verified tokens are remembered. It pays for all: to find one costs less than half of an HMAC and its claims.
-const REMEMBERED: usize = 8_192;
-/// Longer tokens are not remembered, so that memory stays bounded.
-const LONGEST_REMEMBERED: usize = 2_048;
 /// No key has a longer name,
 const LONGEST_KID: usize = 256;
 /// and no header with such a name is longer, encoded.
@@ -50,7 +46,7 @@ pub(crate) struct Inner {
     pub(crate) profile: Profile,
     pub(crate) keys: Arc<KeyHolder>,
     pub(crate) asking: Option<Asking>,
-    pub(crate) seen: Cache<Box<str>, Seen>,
+    pub(crate) seen: Seen,
     pub(crate) set: Arc<RevocationSet>,
     pub(crate) feed: Option<RevocationFeed>,
     pub(crate) when_stale: (Duration, Stale),
@@ -58,13 +54,6 @@ pub(crate) struct Inner {
     pub(crate) leeway: u32,
     pub(crate) clock: Clock,
     pub(crate) tasks: Vec<JoinHandle<()>>,
-}
-
-/// A token whose signature was checked under the keys of that version.
-#[derive(Clone)]
-pub(crate) struct Seen {
-    principal: Arc<Principal>,
-    version: u64,
 }
 
 /// What to do about good tokens while revocations are not heard.
@@ -85,10 +74,6 @@ pub(crate) enum Decision {
     AskForKeys,
     /// The token is good, if daemun says so.
     AskAbout(Arc<Principal>),
-}
-
-pub(crate) fn memory() -> Cache<Box<str>, Seen> {
-    Cache::new(REMEMBERED)
 }
 
 impl ResourceServer {
@@ -126,20 +111,14 @@ impl ResourceServer {
 
     /// All that can be said without waiting.
     pub(crate) fn decide(&self, token: &str, now: i64) -> Decision {
-        let Some(keys) = self.0.keys.current() else {
+        let principal = self.0.keys.with(|keys| self.0.principal(token, keys, now));
+        match principal {
+            Some(Ok(principal)) => self.0.living(principal),
+            Some(Err(Refusal::KeysUnavailable)) => Decision::AskForKeys,
+            Some(Err(refusal)) => Decision::Done(Err(refusal)),
             // What could be no token under any key is told so.
-            let malformed = Unverified::parse(token).is_err();
-            let refusal = if malformed {
-                Refusal::InvalidToken
-            } else {
-                Refusal::KeysUnavailable
-            };
-            return Decision::Done(Err(refusal));
-        };
-        match self.0.principal(token, &keys, now) {
-            Ok(principal) => self.0.living(principal),
-            Err(Refusal::KeysUnavailable) => Decision::AskForKeys,
-            Err(refusal) => Decision::Done(Err(refusal)),
+            None if Unverified::parse(token).is_err() => Decision::Done(Err(Refusal::InvalidToken)),
+            None => Decision::Done(Err(Refusal::KeysUnavailable)),
         }
     }
 
@@ -176,38 +155,33 @@ impl ResourceServer {
 
 impl Inner {
     /// Who a token says it is from, if it is genuine and of its time.
+    #[inline]
     fn principal(&self, token: &str, keys: &Snapshot, now: i64) -> Result<Arc<Principal>, Refusal> {
-        let remembers = token.len() <= LONGEST_REMEMBERED;
-        if remembers
-            && let Some(seen) = self.seen.get(token)
-            && seen.version == keys.version
-        {
-            let over = now
-                >= seen
-                    .principal
-                    .expires_at
-                    .saturating_add(i64::from(self.leeway));
-            return if over {
-                Err(Refusal::Expired)
-            } else {
-                Ok(seen.principal)
-            };
-        }
+        let place = match self.seen.find(token, keys.version, keys.keep) {
+            Ok((principal, ends)) => {
+                let is_over = now >= ends.saturating_add(i64::from(self.leeway));
+                return if is_over {
+                    Err(Refusal::Expired)
+                } else {
+                    Ok(principal)
+                };
+            }
+            Err(place) => place,
+        };
         let verified = keys.verifier.verify(token, now);
         let verified = verified.map_err(|rejected| refusal(&rejected, token, keys))?;
-        let principal = Arc::new(self.profile.prove(verified.into_claims())?);
-        if remembers {
-            let principal = Arc::clone(&principal);
-            let version = keys.version;
-            self.seen.insert(token.into(), Seen { principal, version });
-        }
+        let principal = self.profile.prove(verified.into_claims())?;
+        self.seen.put(&place, token, keys.version, &principal);
         Ok(principal)
     }
 
     /// Whether a genuine token is still honoured.
+    #[inline]
     fn living(&self, principal: Arc<Principal>) -> Decision {
         let (session, account) = (principal.session, principal.account());
-        if self.set.is_revoked(session, account, principal.issued_at) {
+        // Not looked at where there is a session.
+        let issued_at = session.map_or_else(|| principal.issued_at(), |_| 0);
+        if self.set.is_revoked(session, account, issued_at) {
             return Decision::Done(Err(Refusal::Revoked));
         }
         let (after, stale) = self.when_stale;

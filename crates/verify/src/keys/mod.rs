@@ -9,7 +9,11 @@ mod fetch;
 mod refresher;
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    cell::Cell,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,13 +23,24 @@ pub(crate) use copy::Copy;
 pub(crate) use fetch::Source;
 pub(crate) use refresher::{Asked, Asking, Refresher};
 
-use crate::RevocationSet;
+use crate::{RevocationSet, seen::Keep};
+
+/// The number of the next snapshot, whoever's it will be: no two have the same.
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    /// The snapshot that this thread used last. It may hold it longer than anybody else; it never uses an old one.
+    static HELD: Cell<Option<Arc<Snapshot>>> = const { Cell::new(None) };
+}
 
 /// What tokens are checked with at one moment.
 pub(crate) struct Snapshot {
+    number: u64,
     pub(crate) verifier: Verifier<Access>,
     /// Another one for other keys.
     pub(crate) version: u64,
+    /// When what they signed is worth remembering.
+    pub(crate) keep: Keep,
     all: Vec<VerifyingKey>,
     revoked_version: u64,
     /// From when on the keys are too old; never where they are not fetched.
@@ -46,6 +61,8 @@ impl Snapshot {
 /// Holds the keys of the moment.
 pub(crate) struct KeyHolder {
     now: RwLock<Option<Arc<Snapshot>>>,
+    /// The number of that snapshot; 0 where there is none.
+    number: AtomicU64,
     /// The rules without keys.
     rules: Verifier<Access>,
     set: Arc<RevocationSet>,
@@ -55,23 +72,38 @@ impl KeyHolder {
     pub(crate) fn new(rules: Verifier<Access>, set: Arc<RevocationSet>) -> Self {
         Self {
             now: RwLock::new(None),
+            number: AtomicU64::new(0),
             rules,
             set,
         }
     }
 
-    /// The keys of the moment; `None` where there are none, or they are too old.
-    pub(crate) fn current(&self) -> Option<Arc<Snapshot>> {
-        let snapshot = {
-            let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(now.as_ref()?)
+    /// Does something with the keys of the moment; `None` where there are none, or they are too old.
+    ///
+    /// Each thread has a hold of those it used last: to look whether they are still the ones costs a read, where a
+    /// lock or a count would be a write that all threads contend for.
+    #[inline]
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&Snapshot) -> T) -> Option<T> {
+        let number = self.number.load(Ordering::Acquire);
+        let held = HELD.try_with(Cell::take).ok().flatten();
+        let mut snapshot = match held.filter(|held| held.number == number) {
+            Some(held) => held,
+            None => self.shared()?,
         };
         if snapshot.revoked_version != self.set.keys_version() {
             self.replace(snapshot.all.clone(), snapshot.ends);
-            let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
-            return now.clone().filter(|snapshot| !snapshot.is_over());
+            snapshot = self.shared()?;
         }
-        (!snapshot.is_over()).then_some(snapshot)
+        let done = (!snapshot.is_over()).then(|| work(&snapshot));
+        // A thread that is about to end holds nothing.
+        let _ = HELD.try_with(|held| held.set(Some(snapshot)));
+        done
+    }
+
+    #[cold]
+    fn shared(&self) -> Option<Arc<Snapshot>> {
+        let now = self.now.read();
+        now.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes keys that are good for that long; for ever, if `None`.
@@ -97,13 +129,27 @@ impl KeyHolder {
                 before.map_or(0, |before| before.version + 1),
             ),
         };
+        let keep = keep(verifier.keys());
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         *now = Some(Arc::new(Snapshot {
+            number,
             verifier,
             version,
+            keep,
             all,
             revoked_version,
             ends,
         }));
+        self.number.store(number, Ordering::Release);
+    }
+}
+
+/// An HMAC is checked more quickly than a token is remembered.
+fn keep(keys: &[VerifyingKey]) -> Keep {
+    if keys.iter().all(|key| key.algorithm().is_symmetric()) {
+        Keep::WhenItComesAgain
+    } else {
+        Keep::AtOnce
     }
 }
 

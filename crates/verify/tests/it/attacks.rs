@@ -349,3 +349,34 @@ async fn s86_nothing_shown_for_debugging_tells_a_token_or_a_person() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+/// Tokens under secrets are remembered when they come again, those under public keys at once; found by their ends.
+#[tokio::test]
+async fn however_often_a_token_came_it_ends_in_time_and_lends_its_signature_to_none() {
+    let secret = b"a secret of thirty-two bytes or more";
+    for times in 0..4 {
+        for issuer in [
+            TestIssuer::native(),
+            TestIssuer::phone_pair(secret).unwrap(),
+        ] {
+            let server = issuer.resource_server();
+            let (ended, expires) = (issuer.token(7), issuer.token(7).mint());
+            for _ in 0..times {
+                assert!(server.check(&ended.mint()).await.is_ok());
+                assert!(server.check(&expires).await.is_ok());
+            }
+            let (_, signature) = expires.rsplit_once('.').unwrap();
+            let other = issuer.token(8).mint();
+            let (signed, _) = other.rsplit_once('.').unwrap();
+            let forged = server.check(&format!("{signed}.{signature}")).await;
+            assert_eq!(forged.unwrap_err(), Refusal::InvalidToken, "{times}");
+            let entry = issuer.end_session(&ended.session()).unwrap();
+            server.revocations().apply(&[entry]);
+            let dead = server.check(&ended.mint()).await;
+            assert_eq!(dead.unwrap_err(), Refusal::Revoked, "{times}");
+            issuer.advance(300);
+            let over = server.check(&expires).await;
+            assert_eq!(over.unwrap_err(), Refusal::Expired, "{times}");
+        }
+    }
+}
