@@ -23,6 +23,13 @@ pub enum Entry {
         /// When it may be forgotten.
         until: i64,
     },
+    /// Whatever began by a point in time, whoever's it is: a session store lost what it held.
+    Everything {
+        /// Unix milliseconds.
+        before: i64,
+        /// When it may be forgotten.
+        until: i64,
+    },
     /// Whatever a key signed.
     Key {
         /// Its name.
@@ -48,6 +55,7 @@ struct WrittenEntry<'e> {
     #[serde(borrow)]
     session: Option<Cow<'e, str>>,
     account: Option<i64>,
+    everything: Option<bool>,
     before: Option<i64>,
     #[serde(borrow)]
     key: Option<Cow<'e, str>>,
@@ -76,22 +84,26 @@ impl WrittenEntry<'_> {
     fn read(self) -> Result<Option<Entry>, UnreadableEntry> {
         let until = self.until.ok_or(UnreadableEntry);
         let before = self.before.ok_or(UnreadableEntry);
-        let kinds = (self.session, self.account, self.key);
+        let kinds = (self.session, self.account, self.everything, self.key);
         Ok(Some(match kinds {
-            (Some(id), None, None) => Entry::Session {
+            (Some(id), None, None, None) => Entry::Session {
                 id: session_id(id.as_bytes()).ok_or(UnreadableEntry)?,
                 until: until?,
             },
-            (None, Some(id), None) => Entry::Account {
+            (None, Some(id), None, None) => Entry::Account {
                 id,
                 before: before?,
                 until: until?,
             },
-            (None, None, Some(kid)) => Entry::Key {
+            (None, None, Some(true), None) => Entry::Everything {
+                before: before?,
+                until: until?,
+            },
+            (None, None, None, Some(kid)) => Entry::Key {
                 kid: kid.into(),
                 until: until?,
             },
-            (None, None, None) => return Ok(None),
+            (None, None, None, None) => return Ok(None),
             _ => return Err(UnreadableEntry),
         }))
     }

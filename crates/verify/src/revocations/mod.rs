@@ -11,8 +11,8 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -25,12 +25,19 @@ use sieve::Sieve;
 const SHARDS: usize = 64;
 /// Up to so many, what a table looks at first stays nearer to the processor than a sieve.
 const FEW: usize = 65_536;
+/// Before any point in time.
+const NEVER: i64 = i64::MIN;
+
 /// The revocations in force. Shared between threads as it is; a lookup allocates nothing.
 pub struct RevocationSet {
     shards: [RwLock<Shard>; SHARDS],
     sieve: Sieve,
     keys: RwLock<HashMap<Box<str>, Until>>,
     keys_version: AtomicU64,
+    /// By when a session must have begun to be revoked, whoever's it is, in milliseconds; [`NEVER`] where none is.
+    everything_before: AtomicI64,
+    /// How long that holds. Whoever changes either holds the lock.
+    everything: Mutex<Option<Until>>,
     /// How many are held: nothing need be looked for where there is none.
     sessions: AtomicUsize,
     accounts: AtomicUsize,
@@ -53,6 +60,8 @@ impl RevocationSet {
             sieve: Sieve::default(),
             keys: RwLock::default(),
             keys_version: AtomicU64::new(0),
+            everything_before: AtomicI64::new(NEVER),
+            everything: Mutex::new(None),
             sessions: AtomicUsize::new(0),
             accounts: AtomicUsize::new(0),
             mark: AtomicBool::new(false),
@@ -76,6 +85,9 @@ impl RevocationSet {
                         shard.add_account(*id, *before, until);
                     });
                 }
+                Entry::Everything { before, until } => {
+                    self.add_everything(*before, Until::new(*until, mark));
+                }
                 Entry::Key { kid, until } => self.add_key(kid, Until::new(*until, mark)),
             }
         }
@@ -89,8 +101,16 @@ impl RevocationSet {
     #[must_use]
     #[inline]
     pub fn is_revoked(&self, session: Option<u128>, account: Option<i64>, issued_at: i64) -> bool {
-        session.is_some_and(|id| self.has_session(id))
+        self.is_of_the_lost(session, issued_at)
+            || session.is_some_and(|id| self.has_session(id))
             || account.is_some_and(|id| self.has_begun_before(id, session, issued_at))
+    }
+
+    /// Whether it is among what a cut-off for all ends.
+    #[inline]
+    fn is_of_the_lost(&self, session: Option<u128>, issued_at: i64) -> bool {
+        let before = self.everything_before.load(Ordering::Acquire);
+        before != NEVER && had_begun(session, issued_at, before)
     }
 
     #[inline]
@@ -146,12 +166,25 @@ impl RevocationSet {
             // While the lock is held: nothing is added.
             self.sieve.retain(at, shard.bits());
         }
+        let mut everything = lock(&self.everything);
+        if everything.as_ref().is_some_and(|until| !wanted(until)) {
+            *everything = None;
+            self.everything_before.store(NEVER, Ordering::Release);
+        }
+        drop(everything);
         let mut keys = write(&self.keys);
         let before = keys.len();
         keys.retain(|_, until| wanted(until));
         if keys.len() != before {
             self.keys_version.fetch_add(1, Ordering::AcqRel);
         }
+    }
+
+    /// The latest of several covers the others.
+    fn add_everything(&self, before: i64, until: Until) {
+        let mut everything = lock(&self.everything);
+        *everything = Some(everything.map_or(until, |known| until.or_later(known)));
+        self.everything_before.fetch_max(before, Ordering::AcqRel);
     }
 
     fn add_key(&self, kid: &str, until: Until) {
@@ -171,6 +204,7 @@ impl RevocationSet {
             .iter()
             .sum::<usize>()
             + read(&self.keys).len()
+            + usize::from(lock(&self.everything).is_some())
     }
 
     /// Whether none is.
@@ -251,6 +285,10 @@ const fn begun_at(id: u128) -> i64 {
 /// No change panics half way, so a poisoned lock still guards whole data.
 fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {

@@ -116,6 +116,7 @@ fn entries_read_as_they_are_written() {
         {"session":"0192f3c1a5b27c3d8e4f5a6b7c8d9e0f","until":1790000000},
         {"account":7,"before":1790000000123,"until":1790000300},
         {"key":"k\u0031","until":1790000300},
+        {"everything":true,"before":1790000000123,"until":1790000300},
         {"device":"x","until":1790000300}]}"#;
     let read = Entry::read_list(json).unwrap();
     let id = 0x0192_f3c1_a5b2_7c3d_8e4f_5a6b_7c8d_9e0f;
@@ -133,6 +134,7 @@ fn entries_read_as_they_are_written() {
             until,
         },
         Entry::Key { kid, until },
+        Entry::Everything { before, until },
     ];
     assert_eq!(read, expected);
 }
@@ -146,6 +148,11 @@ fn entries_that_lack_something_are_an_error_and_not_passed_over() {
         r#"{"account":7,"until":1}"#,
         r#"{"account":"7","before":1,"until":1}"#,
         r#"{"key":"k"}"#,
+        r#"{"everything":true,"until":1}"#,
+        r#"{"everything":true,"before":1}"#,
+        r#"{"everything":false,"before":1,"until":1}"#,
+        r#"{"everything":1,"before":1,"until":1}"#,
+        r#"{"everything":true,"account":7,"before":1,"until":1}"#,
         r#"{"key":"k","account":7,"before":1,"until":1}"#,
         "7",
     ] {
@@ -167,6 +174,52 @@ fn session_ids_are_read_as_the_standard_library_would() {
     }
     assert_eq!(session_id(&good[1..]), None);
     assert_eq!(session_id(format!("0{good}")), None);
+}
+
+fn everything(before: i64, until: i64) -> Entry {
+    Entry::Everything { before, until }
+}
+
+#[test]
+fn a_cut_off_for_all_ends_what_began_by_then_whoevers_it_is() {
+    let set = RevocationSet::new();
+    set.apply(&[everything(1_790_000_000_123, NOW + 300)]);
+    let begun = |millis, account| set.is_revoked(Some(sid(millis, 1)), account, NOW + 100);
+    assert!(begun(1_790_000_000_122, Some(7)));
+    assert!(begun(1_790_000_000_123, None));
+    assert!(!begun(1_790_000_000_124, Some(7)));
+    assert!(set.is_revoked(None, None, 1_790_000_000));
+    assert!(set.is_revoked(None, Some(8), 1_790_000_000));
+    assert!(!set.is_revoked(None, Some(8), 1_790_000_001));
+    assert_eq!(set.len(), 1);
+}
+
+#[test]
+fn of_several_cut_offs_for_all_the_latest_holds() {
+    let set = RevocationSet::new();
+    set.apply(&[everything(9_000, NOW + 300), everything(5_000, NOW + 100)]);
+    assert!(set.is_revoked(Some(sid(9_000, 1)), None, NOW));
+    assert_eq!(set.len(), 1);
+    set.forget_expired(NOW + 299);
+    assert!(set.is_revoked(Some(sid(9_000, 1)), None, NOW));
+    set.forget_expired(NOW + 301);
+    assert!(!set.is_revoked(Some(sid(1, 1)), None, NOW));
+    assert!(set.is_empty());
+}
+
+#[test]
+fn a_snapshot_without_it_ends_a_cut_off_for_all() {
+    let set = RevocationSet::new();
+    set.apply(&[everything(9_000, NOW + 300)]);
+    set.begin_snapshot();
+    assert!(set.is_revoked(Some(sid(9_000, 1)), None, NOW));
+    set.complete_snapshot();
+    assert!(!set.is_revoked(Some(sid(9_000, 1)), None, NOW));
+    set.apply(&[everything(9_000, NOW + 300)]);
+    set.begin_snapshot();
+    set.apply(&[everything(9_000, NOW + 300)]);
+    set.complete_snapshot();
+    assert!(set.is_revoked(Some(sid(9_000, 1)), None, NOW));
 }
 
 #[test]

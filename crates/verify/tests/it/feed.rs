@@ -92,6 +92,23 @@ async fn an_accounts_revocation_ends_what_began_before_and_nothing_later() {
 }
 
 #[tokio::test]
+async fn what_began_before_a_store_lost_its_data_ends_for_everybody() {
+    let mut scene = scene("").await;
+    let early = [7, 8].map(|account| scene.issuer.token(account).mint());
+    assert_eq!(refused(&scene.server, &early[0]).await, None);
+    let before = scene.issuer.now() * 1_000;
+    let entry = format!(r#"{{"everything":true,"before":{before},"until":4000000000}}"#);
+    scene.stream.entries("e.11", &entry).await;
+    scene.fake.acknowledged("e.11").await;
+    scene.issuer.advance(1);
+    for token in &early {
+        assert_eq!(refused(&scene.server, token).await, Some(Refusal::Revoked));
+    }
+    let later = scene.issuer.token(7).mint();
+    assert_eq!(refused(&scene.server, &later).await, None);
+}
+
+#[tokio::test]
 async fn what_a_revoked_key_signed_is_believed_no_more_remembered_or_not() {
     let mut scene = scene("").await;
     let token = scene.issuer.token(7).mint();
