@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::step::{self, Outcome, Stop};
 
 /// Folders of things that are made, not written.
-const SKIPPED: &[&str] = &[".git", ".daemun", "node_modules", "target"];
+const SKIPPED: &[&str] = &[".git", ".daemun", ".venv", "node_modules", "target"];
 
 /// What is read; other files are data.
 const READ: &[&str] = &[

@@ -31,7 +31,7 @@ const ENVIRONMENTS: &[Environment] = &[
         folder: "schemathesis-venv",
         requirements: "crates/server/tests/schemathesis.txt",
     },
-    // For the example of a verifier in Python.
+    // For the verifier in Python, which is tested as whoever follows its README has it.
     Environment {
         variable: "DAEMUN_TEST_VERIFIER_PYTHON",
         folder: "verifier-venv",
@@ -78,7 +78,7 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "postgres",
         package: "postgresql",
-        needed_by: "crates/server/tests/it/migrate/postgres.rs",
+        needed_by: "crates/test-servers/src/postgres.rs",
         present: has_postgres,
     },
     Tool {

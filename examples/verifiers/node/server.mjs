@@ -1,33 +1,37 @@
-// A resource server in front of which `verifier.mjs` stands: `GET /me` says who asks.
+// A resource server with one route that only signed-in users reach.
 
-import { createServer } from "node:http";
+import { createServer } from 'node:http';
+import { Refused, Verifier, settingsFromEnvironment } from './daemun-verifier/index.mjs';
 
-import { Refused, Verifier } from "./verifier.mjs";
+const verifier = new Verifier(settingsFromEnvironment());
 
-const { DAEMUN_URL, DAEMUN_SERVICE_KEY, ISSUER, VERIFIER_NAME, POLICY, STALE_AFTER, PORT } = process.env;
-
-const verifier = new Verifier({
-  url: DAEMUN_URL,
-  serviceKey: DAEMUN_SERVICE_KEY,
-  issuer: ISSUER,
-  name: VERIFIER_NAME ?? "node-example",
-  policy: POLICY,
-  staleAfter: STALE_AFTER && STALE_AFTER * 1000,
-}).start();
+const routes = {
+  'GET /me': async (request) => {
+    const { account, session } = await verifier.checkHeader(request.headersDistinct.authorization);
+    return { account, session };
+  },
+  // How long ago all revocations were known, in seconds; null if they never were.
+  'GET /health': async () => ({ staleness: verifier.staleness === null ? null : verifier.staleness / 1_000 }),
+};
 
 async function answer(request) {
-  if (request.url === "/health") return { current: verifier.isCurrent() };
-  const claims = await verifier.check(request.headers.authorization);
-  return { account: claims.sub, session: claims.sid };
+  const route = routes[`${request.method} ${request.url.split('?')[0]}`];
+  if (!route) return { status: 404, headers: {}, body: { detail: 'There is nothing here.' } };
+  try {
+    return { status: 200, headers: {}, body: await route(request) };
+  } catch (error) {
+    if (error instanceof Refused) return error;
+    console.error(error);
+    return { status: 500, headers: {}, body: { detail: 'Something went wrong.' } };
+  }
 }
 
-createServer(async (request, response) => {
-  let [status, headers, body] = [200, {}, undefined];
-  try {
-    body = await answer(request);
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    [status, headers, body] = [error.status, error.headers, { error: error.message }];
-  }
-  response.writeHead(status, { "Content-Type": "application/json", ...headers }).end(JSON.stringify(body));
-}).listen(Number(PORT ?? 8002), "127.0.0.1");
+await verifier.start();
+const server = createServer(async (request, response) => {
+  const { status, headers, body } = await answer(request);
+  response.writeHead(status, { 'Content-Type': 'application/json', ...headers });
+  response.end(JSON.stringify(body));
+});
+server.listen(Number(process.env.PORT ?? 8002), '127.0.0.1', () => {
+  console.error(`serving http://127.0.0.1:${server.address().port}`);
+});

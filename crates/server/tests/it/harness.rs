@@ -244,13 +244,6 @@ impl Start {
         self
     }
 
-    /// Listens on that port, where development would take any.
-    pub fn at(mut self, port: u16) -> Self {
-        let at = self.arguments.iter().position(|word| word == "--port");
-        self.arguments[at.expect("a port") + 1] = port.to_string();
-        self
-    }
-
     pub fn contract(mut self, file: &Path) -> Self {
         self.arguments
             .extend(["--contract".into(), file.display().to_string()]);

@@ -1,5 +1,6 @@
-//! Pythons with the packages of `requirements.txt` and of `schemathesis.txt`: those that variables
-//! name, or ones made under `target/` by the first test that asks, while the others wait.
+//! Pythons with the packages of `requirements.txt`, of `schemathesis.txt` and of the verifier among
+//! the examples: those that variables name, or ones made under `target/` by the first test that
+//! asks, while the others wait.
 
 use std::{
     ffi::OsStr,
@@ -13,7 +14,7 @@ pub fn python() -> PathBuf {
     let requirements = include_str!("../requirements.txt");
     match std::env::var_os("DAEMUN_TEST_PYTHON") {
         Some(python) => python.into(),
-        None => environment("py-venv", "requirements.txt", requirements),
+        None => environment("py-venv", "tests/requirements.txt", requirements),
     }
 }
 
@@ -22,19 +23,23 @@ pub fn schemathesis() -> PathBuf {
     let requirements = include_str!("../schemathesis.txt");
     let python = match std::env::var_os("DAEMUN_TEST_SCHEMATHESIS") {
         Some(python) => python.into(),
-        None => environment("schemathesis-venv", "schemathesis.txt", requirements),
+        None => environment("schemathesis-venv", "tests/schemathesis.txt", requirements),
     };
     python.with_file_name("st")
 }
 
-/// The interpreter that has what the example of a verifier needs.
-pub fn verifier() -> PathBuf {
-    let file = "../../../examples/verifiers/python/requirements.txt";
+/// The interpreter that runs the verifier among the examples; `None` where there is no Python to make it with.
+pub fn verifier() -> Option<PathBuf> {
     let requirements = include_str!("../../../../examples/verifiers/python/requirements.txt");
-    match std::env::var_os("DAEMUN_TEST_VERIFIER_PYTHON") {
-        Some(python) => python.into(),
-        None => environment("verifier-venv", file, requirements),
+    let file = "../../examples/verifiers/python/requirements.txt";
+    if let Some(python) = std::env::var_os("DAEMUN_TEST_VERIFIER_PYTHON") {
+        return Some(python.into());
     }
+    let makes_venvs = Command::new("python3")
+        .args(["-c", "import venv, ensurepip"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    makes_venvs.then(|| environment("verifier-venv", file, requirements))
 }
 
 /// The interpreter of the environment of that name, made where it is not there as it should be.
@@ -49,7 +54,7 @@ fn environment(name: &str, file: &str, requirements: &str) -> PathBuf {
     let stamp = home.join("requirements.installed");
     let installed = fs::read_to_string(&stamp).is_ok_and(|text| text == requirements);
     if !(installed && python.exists()) {
-        let file = format!("{}/tests/{file}", env!("CARGO_MANIFEST_DIR"));
+        let file = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
         succeed(
             "python3",
             ["-m", "venv", "--clear"]

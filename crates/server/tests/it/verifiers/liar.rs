@@ -1,234 +1,294 @@
-//! A stream that breaks off, lies and falls silent, for every verifier alike. What each must do is
-//! in `docs/revocation-stream.md`, "What a verifier must get right".
+//! The examples before a server that breaks off, goes astray, floods and falls silent: what they
+//! believe meanwhile is what the stream's description says.
 
-use std::{sync::Arc, time::Duration};
+mod kinds;
+mod server;
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::mpsc,
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+pub use self::server::Signer;
+use self::server::{Call, ISSUER, Liar, epoch_seconds};
+use super::{
+    PATIENCE,
+    example::{Example, Language},
 };
 
-use super::{ALL, Example, Tokens, log_in, with_account};
-use crate::harness::{Daemun, Start};
-
-/// A connection to the stream, and the cursor it came with.
-struct Call {
-    stream: TcpStream,
-    cursor: Option<String>,
+/// One example before its own liar.
+struct Told {
+    liar: Liar,
+    example: Example,
 }
 
-/// Serves the real keys, and hands over whoever calls for revocations.
-struct Liar {
-    url: String,
-    calls: mpsc::UnboundedReceiver<Call>,
+/// Who a token is from. Times are in milliseconds since the epoch.
+#[derive(Clone, Copy)]
+struct Who {
+    account: u32,
+    began: u64,
+    has_session: bool,
 }
 
-impl Liar {
-    async fn start(daemun: &Daemun) -> Self {
-        let keys = daemun.get("/.well-known/jwks.json").await.expect(200).text;
-        let keys = Arc::new(keys);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (call, calls) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, keys.clone(), call.clone()));
-            }
-        });
-        Self { url, calls }
-    }
-
-    async fn next(&mut self) -> Call {
-        let patience = Duration::from_secs(10);
-        let call = tokio::time::timeout(patience, self.calls.recv()).await;
-        call.expect("it calls again").expect("the server lives")
-    }
-}
-
-async fn answer(mut stream: TcpStream, keys: Arc<String>, call: mpsc::UnboundedSender<Call>) {
-    let mut head = Vec::new();
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => return,
+impl Who {
+    fn began(account: u32, began: u64) -> Self {
+        Self {
+            account,
+            began,
+            has_session: true,
         }
     }
-    let head = String::from_utf8(head).unwrap();
-    if head.starts_with("GET /v1/revocations ") {
-        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-        let cursor = lines.find(|(name, _)| name.eq_ignore_ascii_case("last-event-id"));
-        let cursor = cursor.map(|(_, value)| value.to_owned());
-        let begin =
-            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
-        stream.write_all(begin.as_bytes()).await.unwrap();
-        let _ = call.send(Call { stream, cursor });
-        return;
-    }
-    let (status, body) = match head.starts_with("GET /.well-known/jwks.json ") {
-        true => ("200 OK", keys.as_str()),
-        false => ("503 Service Unavailable", ""),
-    };
-    let length = body.len();
-    let said = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
-         connection: close\r\n\r\n{body}"
-    );
-    let _ = stream.write_all(said.as_bytes()).await;
-}
 
-impl Call {
-    async fn say(&mut self, event: &str, place: Option<&str>, data: &str) {
-        let place = place.map_or(String::new(), |place| format!("id: {place}\n"));
-        let event = format!("{place}event: {event}\ndata: {data}\n\n");
-        self.stream.write_all(event.as_bytes()).await.unwrap();
+    /// Who has been there for longer than any test takes.
+    fn long(account: u32) -> Self {
+        Self::began(account, LONG_AGO)
     }
 
-    async fn snapshot(&mut self, epoch: &str, seq: u64, entries: &str) {
-        let place = format!("{epoch}.{seq}");
-        self.say("reset", None, &format!(r#"{{"epoch":"{epoch}"}}"#))
-            .await;
-        self.say(
-            "entries",
-            Some(&place),
-            &format!(r#"{{"entries":[{entries}]}}"#),
-        )
-        .await;
-        self.say("ready", Some(&place), &format!(r#"{{"seq":{seq}}}"#))
-            .await;
+    /// A UUIDv7: when it began, and something of its own.
+    fn session(self) -> String {
+        format!("{:012x}7{:019x}", self.began, self.account)
     }
 
-    /// Whether the other side hangs up.
-    async fn hung_up(mut self) {
-        let mut byte = [0; 1];
-        let left = tokio::time::timeout(Duration::from_secs(10), self.stream.read(&mut byte));
-        let left = left.await.expect("it hangs up");
-        assert!(matches!(left, Ok(0) | Err(_)), "it says more");
+    fn claims(self) -> Value {
+        let (now, account) = (epoch_seconds(), self.account.to_string());
+        let mut claims = json!({
+            "iss": ISSUER, "aud": ISSUER, "ctr": "native", "sub": account,
+            "iat": self.began / 1_000, "exp": now + 600, "jti": "j",
+        });
+        if self.has_session {
+            claims["sid"] = self.session().into();
+        }
+        claims
+    }
+
+    fn token(self, signer: &Signer) -> String {
+        signer.sign(&signer.head(), &self.claims().to_string())
     }
 }
 
-fn entry(tokens: &Tokens) -> String {
-    format!(r#"{{"session":"{}","until":4000000000}}"#, sid(tokens))
+fn until() -> u64 {
+    epoch_seconds() + 600
 }
 
-fn sid(tokens: &Tokens) -> String {
-    let body = tokens.access.split('.').nth(1).unwrap();
-    let body = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(body).unwrap();
-    let claims: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    claims["sid"].as_str().unwrap().to_owned()
+fn ended(who: Who) -> Value {
+    json!({ "session": who.session(), "until": until() })
+}
+
+fn entries(place: &str, entries: &[Value]) -> String {
+    let data = json!({ "entries": entries });
+    format!("id: {place}\nevent: entries\ndata: {data}\n\n")
+}
+
+fn ready(place: &str) -> String {
+    let seq = place.rsplit_once('.').unwrap().1;
+    format!("id: {place}\nevent: ready\ndata: {{\"seq\":{seq}}}\n\n")
+}
+
+const LONG_AGO: u64 = 1_790_000_000_000;
+const RESET: &str = "event: reset\ndata: {\"epoch\":\"e.1\"}\n\n";
+
+impl Told {
+    /// Starts it, and says that to its first connection.
+    async fn start(
+        language: Language,
+        variables: &[(&str, &str)],
+        greeting: &str,
+    ) -> Option<(Self, Call)> {
+        language.program()?;
+        let mut liar = Liar::start().await;
+        let url = liar.url().to_owned();
+        let own = [
+            ("DAEMUN_ISSUER", ISSUER),
+            ("DAEMUN_URL", &*url),
+            ("DAEMUN_SERVICE_KEY", "a-key"),
+        ];
+        let variables = [&own, variables].concat();
+        let first = async {
+            let mut call = liar.call().await;
+            call.accept().await;
+            call.say(greeting).await;
+            call
+        };
+        let (example, call) = tokio::join!(Example::start(language, &variables), first);
+        let example = example?;
+        Some((Self { liar, example }, call))
+    }
+
+    async fn expect(&self, who: Who, status: u16, what: &str) {
+        let answer = self.example.check(&who.token(&self.liar.signer)).await;
+        self.example.expect(&answer, status, what);
+    }
+
+    async fn until(&self, who: Who, status: u16, what: &str) {
+        let token = who.token(&self.liar.signer);
+        self.example.until(&token, status, what).await;
+    }
+
+    /// The connection after that one, which the example left: it shows that cursor and did not come
+    /// at once.
+    async fn next(&mut self, left: Call, cursor: Option<&str>, what: &str) -> Call {
+        let mut call = self.liar.call().await;
+        let language = self.example.language;
+        assert_eq!(call.header("last-event-id"), cursor, "{language:?}: {what}");
+        let waited = call.since(&left);
+        assert!(
+            waited > Duration::from_millis(100),
+            "{language:?}: {what}: {waited:?}"
+        );
+        call.accept().await;
+        call
+    }
+}
+
+async fn both<F: Future<Output = ()>>(what: impl Fn(Language) -> F) {
+    tokio::join!(what(Language::Python), what(Language::Node));
 }
 
 #[tokio::test]
-async fn s41_s44_a_stream_that_lies_lets_nobody_in_through_other_languages() {
-    let daemun = with_account(Start::development()).await;
-    for language in ALL {
-        let mut liar = Liar::start(&daemun).await;
-        let (good, ended, later) = (
-            log_in(&daemun).await,
-            log_in(&daemun).await,
-            log_in(&daemun).await,
-        );
-        let issuer = daemun.url("");
-        let settings = [
-            ("ISSUER", &*issuer),
-            ("DAEMUN_SERVICE_KEY", "dsk_x_y"),
-            ("VERIFIER_NAME", ""),
-        ];
-        let Some(example) = Example::start(language, &liar.url, &settings).await else {
-            continue;
+async fn s33_verifiers_in_other_languages_are_not_led_astray_by_a_broken_stream() {
+    both(|language| async move {
+        let greeting = RESET.to_owned() + &entries("e.1.5", &[ended(Who::long(1))]);
+        let Some((mut told, call)) = Told::start(language, &[], &greeting).await else {
+            return;
         };
-        let me = async |tokens: &Tokens| example.me(&tokens.access).await.status;
+        snapshots(&mut told, call).await;
+    })
+    .await;
+}
 
-        // A snapshot that breaks off: nothing is known, but what was said holds; no cursor.
-        let mut call = liar.next().await;
-        assert_eq!(call.cursor, None);
-        assert_eq!(
-            me(&good).await,
-            503,
-            "{language:?}: before anything is known"
-        );
-        call.say("reset", None, r#"{"epoch":"e.1"}"#).await;
-        let said = format!(r#"{{"entries":[{}]}}"#, entry(&ended));
-        call.say("entries", Some("e.1.7"), &said).await;
-        example.until_status(&ended.access, 401).await;
-        assert_eq!(me(&good).await, 503, "the snapshot is not complete");
-        drop(call);
+/// Snapshots that break off, events in the wrong place, and events that cannot be read.
+async fn snapshots(told: &mut Told, mut call: Call) {
+    let [a, b, c, d, fence] = [1, 2, 3, 4, 5].map(Who::long);
+    assert_eq!(call.header("last-event-id"), None);
+    assert_eq!(call.header("authorization"), Some("Bearer a-key"));
+    assert_eq!(call.header("accept"), Some("text/event-stream"));
+    let name = told.example.language.name();
+    assert_eq!(call.header("daemun-verifier"), Some(name));
+    told.until(a, 401, "a revocation of an unfinished snapshot")
+        .await;
+    told.expect(b, 503, "before the first ready").await;
+    call.say("id: e.1.5\nevent: heartbeat\ndata: {\"seq\":5}\n\n")
+        .await;
+    call.say(&entries("e.1.5", &[ended(fence)])).await;
+    told.until(fence, 401, "after a heartbeat").await;
+    told.expect(b, 503, "a heartbeat is no ready").await;
+    call.hang_up().await;
 
-        // A whole one, with an entry of a kind that nobody knows yet.
-        let mut call = liar.next().await;
-        assert_eq!(
-            call.cursor, None,
-            "{language:?}: a snapshot that broke off is no place"
-        );
-        assert_eq!(me(&ended).await, 401);
-        let unknown = format!(r#"{},{{"moon":"full","until":4000000000}}"#, entry(&ended));
-        call.snapshot("e.1", 8, &unknown).await;
-        example.until_status(&good.access, 200).await;
-        assert_eq!(me(&ended).await, 401);
-        // Half an event and comments are nothing; the rest of it counts.
-        call.stream
-            .write_all(b": nothing\n\nid: e.1.9\nevent: entr")
-            .await
-            .unwrap();
-        call.stream.write_all(b"ies\ndata: ").await.unwrap();
-        let said = format!("{{\"entries\":[{}]}}\n\n", entry(&later));
-        call.stream.write_all(said.as_bytes()).await.unwrap();
-        example.until_status(&later.access, 401).await;
-        drop(call);
+    let mut call = told.next(call, None, "a snapshot that broke off").await;
+    told.expect(a, 401, "what was known stays").await;
+    call.say(RESET).await;
+    call.say(&entries("e.1.6", &[ended(c)])).await;
+    told.until(c, 401, "the second snapshot").await;
+    told.expect(a, 401, "not yet complete").await;
+    call.say(&ready("e.1.6")).await;
+    told.until(a, 200, "what the snapshot did not have is dropped")
+        .await;
+    told.expect(c, 401, "what it had").await;
+    told.liar.until_confirmed("e.1.6").await;
 
-        // A break: it resumes. An event of another log, without a reset, was not for it.
-        let mut call = liar.next().await;
-        assert_eq!(call.cursor.as_deref(), Some("e.1.9"), "{language:?}");
-        call.say("ready", Some("e.1.9"), r#"{"seq":9}"#).await;
-        call.say("entries", Some("f.10"), r#"{"entries":[]}"#).await;
-        call.hung_up().await;
+    call.say(&entries("f.7", &[ended(d)])).await;
+    let mut call = told.next(call, None, "another epoch").await;
+    told.expect(d, 200, "what does not fit is not applied")
+        .await;
+    told.expect(c, 401, "what was known stays").await;
+    call.say(RESET).await;
+    call.say(&entries("e.1.20", &[ended(c)])).await;
+    call.say(&ready("e.1.20")).await;
+    call.say(&entries("e.1.21", &[ended(a)])).await;
+    told.until(a, 401, "news").await;
+    call.say(&entries("e.1.20", &[ended(d)])).await;
+    let mut call = told.next(call, None, "back in the log").await;
+    told.expect(d, 200, "what goes back is not applied").await;
+    call.say(&entries("e.1.30", &[ended(d)])).await;
+    let mut call = told.next(call, None, "no reset").await;
+    told.expect(d, 200, "what came without a reset is not applied")
+        .await;
+    call.say(RESET).await;
+    call.say(&entries("e.1.30", &[ended(c)])).await;
+    call.say(&ready("e.1.30")).await;
+    told.until(a, 200, "a snapshot without it").await;
+    unreadable(told, call, d).await;
+}
 
-        // From before the cursor: likewise. Meanwhile it refuses what it knew.
-        let mut call = liar.next().await;
-        assert_eq!(call.cursor, None, "{language:?}: of another log");
-        assert_eq!(me(&later).await, 401);
-        call.snapshot("e.1", 20, &format!("{},{}", entry(&ended), entry(&later)))
-            .await;
-        call.say("heartbeat", Some("e.1.19"), r#"{"seq":19}"#).await;
-        call.hung_up().await;
-
-        // An event without an end: the cursor is good.
-        let mut call = liar.next().await;
-        assert_eq!(call.cursor, None, "{language:?}: from before");
-        call.snapshot("e.1", 21, &entry(&later)).await;
-        example.until_status(&ended.access, 200).await;
-        let endless = vec![b'x'; 1_100_000];
-        let _ = call
-            .stream
-            .write_all(b"id: e.1.22\nevent: entries\ndata: ")
-            .await;
-        let _ = call.stream.write_all(&endless).await;
-        call.hung_up().await;
-
-        // What cannot be read, twice at one place: it begins anew.
-        let mut call = liar.next().await;
-        assert_eq!(call.cursor.as_deref(), Some("e.1.21"), "{language:?}");
-        call.say("entries", Some("e.1.22"), r#"{"entries":"#).await;
-        call.hung_up().await;
-        let call = liar.next().await;
-        assert_eq!(call.cursor, None, "{language:?}: twice unreadable");
-        drop(call);
-
-        // Everything of somebody, and everything there was.
-        let mut call = liar.next().await;
-        let before = "9000000000000";
-        call.snapshot("g", 1, "").await;
-        example.until_status(&later.access, 200).await;
-        let cut =
-            format!(r#"{{"entries":[{{"account":2,"before":{before},"until":4000000000}}]}}"#);
-        call.say("entries", Some("g.2"), &cut).await;
-        let cut = r#"{"entries":[{"account":1,"before":5,"until":4000000000}]}"#;
-        call.say("entries", Some("g.3"), cut).await;
-        assert_eq!(me(&good).await, 200, "another's, and from long before");
-        let lost = format!(
-            r#"{{"entries":[{{"everything":true,"before":{before},"until":4000000000}}]}}"#
-        );
-        call.say("entries", Some("g.4"), &lost).await;
-        example.until_status(&good.access, 401).await;
+/// Each kind of unreadable event: with the cursor at first, then without.
+async fn unreadable(told: &mut Told, mut call: Call, never: Who) {
+    let megabyte = format!("event: entries\ndata: {}", "x".repeat(1_200_000));
+    let lines = format!("data: {}\n", "x".repeat(60_000)).repeat(20);
+    let lacking = entries(
+        "e.1.31",
+        &[ended(never), json!({ "account": 4, "until": until() })],
+    );
+    let both = entries(
+        "e.1.31",
+        &[json!({ "session": never.session(), "key": "one", "until": until() })],
+    );
+    let flag = entries(
+        "e.1.31",
+        &[
+            ended(never),
+            json!({ "everything": 1, "before": 0, "until": until() }),
+        ],
+    );
+    let faults: [(&str, &[u8]); 7] = [
+        ("an endless line", megabyte.as_bytes()),
+        ("endless lines", lines.as_bytes()),
+        ("an entry that lacks something", lacking.as_bytes()),
+        ("an entry of two kinds", both.as_bytes()),
+        (
+            "an entry that says it is everything otherwise",
+            flag.as_bytes(),
+        ),
+        (
+            "no JSON",
+            b"id: e.1.31\nevent: entries\ndata: {\"entries\":[\n\n",
+        ),
+        ("no text", b"id: e.1.31\nevent: entries\ndata: \xff\n\n"),
+    ];
+    for (nth, (what, fault)) in faults.into_iter().enumerate() {
+        call.say(fault).await;
+        let anew = nth % 2 == 1;
+        call = told.next(call, (!anew).then_some("e.1.30"), what).await;
+        told.expect(never, 200, what).await;
+        if anew {
+            call.say(RESET).await;
+        }
+        call.say(&ready("e.1.30")).await;
     }
+}
+
+#[tokio::test]
+async fn s88_verifiers_in_other_languages_leave_a_silent_server_and_come_back_gently() {
+    both(|language| async move {
+        let greeting = RESET.to_owned() + &ready("e.1.4");
+        let silence = [("DAEMUN_SILENCE", "1")];
+        let Some((mut told, call)) = Told::start(language, &silence, &greeting).await else {
+            return;
+        };
+        silent(&mut told, call).await;
+    })
+    .await;
+}
+
+async fn silent(told: &mut Told, mut call: Call) {
+    let who = Who::long(9);
+    let said = call.spoke();
+    told.until(who, 200, "ready").await;
+    let mut refused = tokio::select! {
+        () = call.murmur() => panic!("it goes on for ever"),
+        next = told.liar.call() => next,
+    };
+    let waited = refused.came().duration_since(said);
+    assert!(waited >= Duration::from_secs(1), "{waited:?}");
+    assert_eq!(refused.header("last-event-id"), Some("e.1.4"));
+    told.expect(who, 200, "not stale yet").await;
+    let busy = "503 Service Unavailable\r\nretry-after: 1";
+    refused.refuse(busy).await;
+    let mut page = told.liar.call().await;
+    let waited = page.since(&refused);
+    assert!(waited >= Duration::from_millis(990), "{waited:?}");
+    // The third failure in a row waits for half a second at least, whatever it is.
+    page.refuse("200 OK\r\ncontent-type: text/html").await;
+    let last = told.liar.call().await;
+    let waited = last.since(&page);
+    assert!(waited >= Duration::from_millis(490), "{waited:?}");
+    assert_eq!(last.header("last-event-id"), Some("e.1.4"));
 }
