@@ -75,7 +75,11 @@ pub(crate) fn told(error: &tokio_postgres::Error) -> String {
                 .trim_end()
                 .into()
         }
-        None => format!("PostgreSQL: {error}"),
+        // What lies beneath is the system's word: that a connection was refused, say.
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("PostgreSQL: {error}: {source}"),
+            None => format!("PostgreSQL: {error}"),
+        },
     }
 }
 
