@@ -255,7 +255,7 @@ async fn f08_nodes_whose_clocks_are_apart_are_still_one_server() {
 /// A library that shifts the time of day of whatever it is loaded into.
 struct TempClock {
     _folder: tempfile::TempDir,
-    library: PathBuf,
+    preloaded: PathBuf,
 }
 
 const CLOCK: &str = r#"
@@ -291,11 +291,11 @@ impl TempClock {
         );
         Self {
             _folder: folder,
-            library,
+            preloaded: library,
         }
     }
 
     fn path(&self) -> &str {
-        self.library.to_str().unwrap()
+        self.preloaded.to_str().unwrap()
     }
 }
