@@ -125,6 +125,20 @@ impl Status {
         }
     }
 
+    /// Since when it is so, and until when a suspension lasts, in microseconds as stores keep them.
+    #[must_use]
+    pub fn times(self) -> (Option<i64>, Option<i64>) {
+        match self {
+            Self::Unverified => (None, None),
+            Self::Active { since } | Self::Withdrawn { since, .. } => {
+                (Some(since.unix_micros()), None)
+            }
+            Self::Suspended { since, until } => {
+                (Some(since.unix_micros()), until.map(Timestamp::unix_micros))
+            }
+        }
+    }
+
     /// The stable name that stores and listings use.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -15,7 +15,7 @@ use crate::{
     address::{Email, Phone},
     foreign::ForeignId,
     ids::AccountId,
-    ports::{Origin, Stored},
+    ports::{Origin, Stored, nickname_key},
     time::Timestamp,
 };
 
@@ -80,6 +80,28 @@ pub struct ImportedAccount {
     pub row_digest: [u8; 32],
     /// Of the password's hash.
     pub password_digest: [u8; 32],
+}
+
+/// What decides whether two accounts are in each other's way.
+pub struct AccountKeys {
+    /// Of the e-mail address.
+    pub email: Option<String>,
+    /// Of the phone number.
+    pub phone: Option<String>,
+    /// Of the display name.
+    pub nickname: Option<String>,
+}
+
+impl ImportedAccount {
+    /// What must be nobody else's.
+    #[must_use]
+    pub fn keys(&self) -> AccountKeys {
+        AccountKeys {
+            email: self.email.as_ref().map(Email::key),
+            phone: self.phone.as_ref().map(Phone::key),
+            nickname: self.nickname.as_deref().map(nickname_key),
+        }
+    }
 }
 
 /// Who it is; nothing else of it belongs in a log.

@@ -5,17 +5,17 @@ use daemun_engine::{
     account::Status,
     ids::AccountId,
     import::{
-        AccountBatch, Changes, Conflict, Digests, ForeignToken, Import, Imported, ImportedAccount,
-        Judgement, Standing, judge,
+        AccountBatch, AccountKeys, Changes, Conflict, Digests, ForeignToken, Import, Imported,
+        ImportedAccount, Judgement, Standing, judge,
     },
-    ports::{Stored, nickname_key},
+    ports::Stored,
     session::RevokeReason,
     time::Timestamp,
 };
 
 use crate::{
     PostgresStore,
-    accounts::{read_status, status_times, write_status},
+    accounts::{read_status, write_status},
     changes,
     db::{Fault, Params, Tx, transaction},
     revocations::{self, Ended},
@@ -101,7 +101,7 @@ async fn preview(tx: &Tx<'_>, account: &ImportedAccount) -> Result<Imported, Fau
         Judgement::Update(changes) if !changes.row => return Ok(Imported::Updated),
         Judgement::Update(_) => Imported::Updated,
     };
-    let conflict = conflict(tx, account, &Keys::of(account)).await?;
+    let conflict = conflict(tx, account, &account.keys()).await?;
     Ok(conflict.map_or(outcome, Imported::Conflict))
 }
 
@@ -125,23 +125,6 @@ async fn standing(tx: &Tx<'_>, id: AccountId) -> Result<Option<Standing>, Fault>
     .await
 }
 
-/// What decides whether two accounts are in each other's way.
-struct Keys {
-    email: Option<String>,
-    phone: Option<String>,
-    nickname: Option<String>,
-}
-
-impl Keys {
-    fn of(account: &ImportedAccount) -> Self {
-        Self {
-            email: account.email.as_ref().map(|email| email.key()),
-            phone: account.phone.as_ref().map(|phone| phone.key()),
-            nickname: account.nickname.as_deref().map(nickname_key),
-        }
-    }
-}
-
 async fn create(
     tx: &Tx<'_>,
     account: &ImportedAccount,
@@ -149,8 +132,8 @@ async fn create(
     created_at: Timestamp,
     now: Timestamp,
 ) -> Result<Imported, Fault> {
-    let keys = Keys::of(account);
-    let (since, until) = status_times(status);
+    let keys = account.keys();
+    let (since, until) = status.times();
     // Hardly ever does one conflict, so that is asked only where nothing was inserted.
     let inserted = execute(
         tx,
@@ -198,7 +181,7 @@ async fn update(
     ended: &mut Vec<(Ended, RevokeReason)>,
 ) -> Result<Imported, Fault> {
     if changes.row {
-        let keys = Keys::of(account);
+        let keys = account.keys();
         if let Some(conflict) = conflict(tx, account, &keys).await? {
             return Ok(Imported::Conflict(conflict));
         }
@@ -222,7 +205,7 @@ async fn update(
 async fn write_row(
     tx: &Tx<'_>,
     account: &ImportedAccount,
-    keys: &Keys,
+    keys: &AccountKeys,
     changes: &Changes,
     now: Timestamp,
 ) -> Result<(), Fault> {
@@ -294,7 +277,7 @@ async fn remember(tx: &Tx<'_>, account: &ImportedAccount) -> Result<(), Fault> {
 async fn conflict(
     tx: &Tx<'_>,
     account: &ImportedAccount,
-    keys: &Keys,
+    keys: &AccountKeys,
 ) -> Result<Option<Conflict>, Fault> {
     let sql = "SELECT id, 0 FROM accounts WHERE email_key = $2 AND id <> $1
                UNION ALL SELECT id, 1 FROM accounts WHERE phone_key = $3 AND id <> $1

@@ -175,7 +175,7 @@ fn insert(tx: &Tx<'_>, new: &NewAccount, nickname_key: Option<&str>) -> Result<A
         Identifier::Email(email) => (Some((email.as_str(), &key)), None),
         Identifier::Phone(phone) => (None, Some((phone.as_str(), &key))),
     };
-    let (since, until) = status_times(new.status);
+    let (since, until) = new.status.times();
     execute(
         tx.connection,
         "INSERT INTO accounts (email, email_key, phone, phone_key, nickname, nickname_key,
@@ -350,7 +350,7 @@ pub(crate) fn write_status(
     words: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let (since, until) = status_times(status);
+    let (since, until) = status.times();
     let erase_at = match status {
         Status::Withdrawn { erase_at, .. } => erase_at.map(Timestamp::unix_micros),
         _ => None,
@@ -480,17 +480,5 @@ pub(crate) fn read_status(row: &Columns<'_>, at: usize) -> Result<Status, Fault>
             erase_at: row.maybe_time(at + 3)?,
         }),
         _ => Err(row.corrupt(at)),
-    }
-}
-
-pub(crate) fn status_times(status: Status) -> (Option<i64>, Option<i64>) {
-    match status {
-        Status::Unverified => (None, None),
-        Status::Active { since } | Status::Withdrawn { since, .. } => {
-            (Some(since.unix_micros()), None)
-        }
-        Status::Suspended { since, until } => {
-            (Some(since.unix_micros()), until.map(Timestamp::unix_micros))
-        }
     }
 }

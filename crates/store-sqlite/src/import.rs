@@ -5,10 +5,10 @@ use daemun_engine::{
     account::Status,
     ids::AccountId,
     import::{
-        AccountBatch, Changes, Conflict, Digests, ForeignToken, Import, Imported, ImportedAccount,
-        Judgement, Standing, judge,
+        AccountBatch, AccountKeys, Changes, Conflict, Digests, ForeignToken, Import, Imported,
+        ImportedAccount, Judgement, Standing, judge,
     },
-    ports::{Stored, nickname_key},
+    ports::Stored,
     session::RevokeReason,
     time::Timestamp,
 };
@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::{
     SqliteStore,
-    accounts::{read_status, status_times, write_status},
+    accounts::{read_status, write_status},
     revocations,
     rows::{Fault, execute, one},
     writer::{Guard, Tx},
@@ -83,7 +83,7 @@ fn preview(connection: &Connection, account: &ImportedAccount) -> Result<Importe
         Judgement::Update(changes) if !changes.row => return Ok(Imported::Updated),
         Judgement::Update(_) => Imported::Updated,
     };
-    let conflict = conflict(connection, account, &Keys::of(account))?;
+    let conflict = conflict(connection, account, &account.keys())?;
     Ok(conflict.map_or(outcome, Imported::Conflict))
 }
 
@@ -123,23 +123,6 @@ fn digests(connection: &Connection, id: AccountId) -> Result<Option<Digests>, Fa
     )
 }
 
-/// What decides whether two accounts are in each other's way.
-struct Keys {
-    email: Option<String>,
-    phone: Option<String>,
-    nickname: Option<String>,
-}
-
-impl Keys {
-    fn of(account: &ImportedAccount) -> Self {
-        Self {
-            email: account.email.as_ref().map(|email| email.key()),
-            phone: account.phone.as_ref().map(|phone| phone.key()),
-            nickname: account.nickname.as_deref().map(nickname_key),
-        }
-    }
-}
-
 fn create(
     tx: &Tx<'_>,
     account: &ImportedAccount,
@@ -147,8 +130,8 @@ fn create(
     created_at: Timestamp,
     now: Timestamp,
 ) -> Result<Imported, Fault> {
-    let keys = Keys::of(account);
-    let (since, until) = status_times(status);
+    let keys = account.keys();
+    let (since, until) = status.times();
     // Hardly ever does one conflict, so that is asked only where nothing was inserted.
     let inserted = execute(
         tx.connection,
@@ -192,7 +175,7 @@ fn update(
     batch: &AccountBatch,
 ) -> Result<Imported, Fault> {
     if changes.row {
-        let keys = Keys::of(account);
+        let keys = account.keys();
         if write_row(tx, account, &keys, changes, batch.now)? == 0 {
             return in_the_way(tx.connection, account, &keys);
         }
@@ -219,7 +202,7 @@ fn update(
 fn write_row(
     tx: &Tx<'_>,
     account: &ImportedAccount,
-    keys: &Keys,
+    keys: &AccountKeys,
     changes: &Changes,
     now: Timestamp,
 ) -> Result<usize, Fault> {
@@ -286,7 +269,7 @@ fn remember(tx: &Tx<'_>, account: &ImportedAccount) -> Result<(), Fault> {
 fn in_the_way(
     connection: &Connection,
     account: &ImportedAccount,
-    keys: &Keys,
+    keys: &AccountKeys,
 ) -> Result<Imported, Fault> {
     let conflict = conflict(connection, account, keys)?;
     let nobody = || Fault::Corrupt(format!("accounts: row {} fits nowhere", account.id));
@@ -296,7 +279,7 @@ fn in_the_way(
 fn conflict(
     connection: &Connection,
     account: &ImportedAccount,
-    keys: &Keys,
+    keys: &AccountKeys,
 ) -> Result<Option<Conflict>, Fault> {
     let owner = |sql: &str, key: &Option<String>| match key {
         Some(key) => one(
