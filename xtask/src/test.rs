@@ -41,15 +41,23 @@ pub fn everything() -> Outcome {
     step::run("tests", test_runner().envs(prepared.environment()))
 }
 
-/// nextest where it is installed; cargo's own runner, without the documentation tests that ran before, where not.
+/// nextest where it is installed; cargo's own runner, without the documentation tests that ran before, where not. Either
+/// goes on after a failure: a run tells of all that is broken.
 fn test_runner() -> Command {
     if step::succeeds(&mut cargo(&["nextest", "--version"])) {
-        cargo(&["nextest", "run", "--workspace", "--locked"])
+        cargo(&[
+            "nextest",
+            "run",
+            "--workspace",
+            "--locked",
+            "--no-fail-fast",
+        ])
     } else {
         cargo(&[
             "test",
             "--workspace",
             "--locked",
+            "--no-fail-fast",
             "--lib",
             "--bins",
             "--tests",

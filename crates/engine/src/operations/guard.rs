@@ -117,7 +117,16 @@ impl Engine {
         let now = self.clock.now();
         let tokens = realm.tokens();
         let proof = tokens.verify_access(token, now)?;
-        let account = proof.subject.account();
+        // Whose a foreign token is comes first: of an account that only has the number of one of
+        // theirs it says nothing, not even that it is shut out.
+        let foreign = match proof.session {
+            None => Some(Box::pin(self.check_foreign(realm, &proof, now)).await?),
+            Some(_) => None,
+        };
+        let account = match &foreign {
+            Some(subject) => subject.account(),
+            None => proof.subject.account(),
+        };
         if let Some(reason) = self
             .revocations
             .reason(proof.session, account, proof.issued_at)
@@ -128,16 +137,14 @@ impl Engine {
             let what = "the log of revocations cannot be read";
             return Err(StoreError::Unavailable(what.into()).into());
         }
-        let subject = match (proof.session, proof.generation) {
-            (Some(_), None) => proven(proof.subject)?,
-            (Some(session), Some(generation)) => {
-                let subject = proven(proof.subject)?;
-                self.check_generation(realm, session, generation, &subject, now)
-                    .await?;
-                subject
-            }
-            (None, _) => Box::pin(self.check_foreign(realm, &proof, now)).await?,
+        let subject = match foreign {
+            Some(subject) => subject,
+            None => proven(proof.subject)?,
         };
+        if let (Some(session), Some(generation)) = (proof.session, proof.generation) {
+            self.check_generation(realm, session, generation, &subject, now)
+                .await?;
+        }
         Ok(Principal {
             subject,
             session: proof.session,

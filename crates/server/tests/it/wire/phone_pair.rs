@@ -7,7 +7,8 @@ use super::{
     call::{assert_sound, cookies, expect_each, get, header, multipart, post, post_as},
     forge::{HS256, claims, forge, header as token_header, now, payload, with_claim},
     people::{
-        Guards, PASSWORD, PHONE, account, account_with, code, code_after, pair, phone_pair, refresh,
+        Guards, PASSWORD, PHONE, account, account_with, code, code_after, pair, phone_pair,
+        refresh, taken_over,
     },
 };
 use crate::harness::{Daemun, send};
@@ -376,9 +377,11 @@ async fn the_guard_answers_as_its_table_has_it_on_every_route_but_refreshing() {
     let secret = daemun.legacy_secret();
     account(&daemun, PHONE, "mina");
     account(&daemun, "01033334444", "suspended");
+    taken_over(&daemun, json!({ "id": 3, "phone": "01055556666" }));
     let pair = phone_pair(&daemun, PHONE).await;
     let suspended = phone_pair(&daemun, "01033334444").await;
     daemun.run(&["account", "suspend", "01033334444"]).expect(0);
+    daemun.run(&["account", "suspend", "01055556666"]).expect(0);
     let ended = phone_pair(&daemun, PHONE).await;
     daemun
         .post("/accounts/logout/", json!({ "refresh": ended.refresh }))
@@ -408,8 +411,13 @@ async fn the_guard_answers_as_its_table_has_it_on_every_route_but_refreshing() {
         ("inactive", format!("Bearer {}", suspended.access), INACTIVE),
         (
             "inactive, as the former back end knew it",
-            format!("Bearer {}", foreign(2)),
+            format!("Bearer {}", foreign(3)),
             INACTIVE,
+        ),
+        (
+            "inactive, which the former back end never had",
+            format!("Bearer {}", foreign(2)),
+            GUARD,
         ),
     ];
     let routes = [
