@@ -29,6 +29,7 @@ pub mod import;
 mod keys;
 pub mod legacy;
 pub mod limits;
+pub mod nodes;
 pub mod notice;
 pub mod operations;
 pub mod password;

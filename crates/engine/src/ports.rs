@@ -21,6 +21,7 @@ use crate::{
     foreign::{Adopted, Adoption, ForeignId, ForeignState},
     ids::{AccountId, SessionId},
     import::Import,
+    nodes::Nodes,
     revocation::Revocation,
     service_key::ServiceKeys,
     session::{Presented, RevokeReason, RotationPolicy, Session, Subject, Verdict},
@@ -671,12 +672,12 @@ pub struct KeyChange {
 
 /// Everything in one, for an installation whose one store holds it all.
 pub trait Store:
-    Accounts + Sessions + Outbox + Upkeep + KeyStore + Import + ServiceKeys + Changes
+    Accounts + Sessions + Outbox + Upkeep + KeyStore + Import + ServiceKeys + Changes + Nodes
 {
 }
 
 impl<T> Store for T where
-    T: Accounts + Sessions + Outbox + Upkeep + KeyStore + Import + ServiceKeys + Changes
+    T: Accounts + Sessions + Outbox + Upkeep + KeyStore + Import + ServiceKeys + Changes + Nodes
 {
 }
 

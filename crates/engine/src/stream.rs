@@ -22,6 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
 use crate::{
@@ -72,7 +73,7 @@ pub enum NoRoom {
 }
 
 /// A listener, as operators see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenerView {
     /// What it calls itself.
     pub name: Box<str>,
@@ -239,19 +240,15 @@ impl Engine {
         })
     }
 
-    /// A listener says up to where it has taken the log in. Whoever does not listen any more, or
-    /// speaks of another epoch, is not heard.
+    /// A listener says up to where it has taken the log in. One that does not listen here may listen
+    /// to another node; who speaks of another epoch is not heard.
     pub fn confirm(&self, service: &ServiceCaller, name: &str, place: &str) {
-        let (_, Some(seq)) = self.telling.place(Some(place)) else {
-            return;
-        };
         let name = shown_name(name);
-        for listening in self.telling.listeners().all.values() {
-            if listening.service.id == service.id && listening.name == name {
-                let told = listening.told.load(Ordering::Acquire);
-                let confirmed = seq.min(told).saturating_add(1);
-                listening.confirmed.fetch_max(confirmed, Ordering::AcqRel);
-            }
+        if !self.telling.is_of_this_log(place) {
+            return;
+        }
+        if !self.telling.confirm(&service.id, &name, place) {
+            self.elsewhere.hear(&service.id, &name, place);
         }
     }
 
@@ -327,6 +324,31 @@ impl Telling {
         // Under the lock: no place of one log may be compared with the head of another.
         self.head
             .send_replace(entries.last().map_or(0, |last| last.seq));
+    }
+
+    /// Whether a place is one in this log; this node may not have read as far.
+    fn is_of_this_log(&self, place: &str) -> bool {
+        place
+            .rsplit_once('.')
+            .is_some_and(|(epoch, seq)| self.is_of(epoch) && seq.parse::<u64>().is_ok())
+    }
+
+    /// Remembers how far a listener is; whether there is one of that key and name here.
+    pub(crate) fn confirm(&self, service: &str, name: &str, place: &str) -> bool {
+        let (_, seq) = self.place(Some(place));
+        let listeners = self.listeners();
+        let mut listens = false;
+        for listening in listeners.all.values() {
+            if *listening.service.id == *service && *listening.name == *name {
+                listens = true;
+                if let Some(seq) = seq {
+                    let told = listening.told.load(Ordering::Acquire);
+                    let confirmed = seq.min(told).saturating_add(1);
+                    listening.confirmed.fetch_max(confirmed, Ordering::AcqRel);
+                }
+            }
+        }
+        listens
     }
 
     fn was_read(&self) {

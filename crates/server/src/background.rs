@@ -1,14 +1,20 @@
 //! What a server does besides answering: takes in what commands committed beside it, moves the
-//! signing keys on when they are due, and clears away what is over, a little at a time.
+//! signing keys on when they are due, says what it is to other nodes, and clears away what is over,
+//! a little at a time.
 
 use std::{sync::Arc, time::Duration};
 
-use daemun_engine::{Engine, changes::Change, ports::Retention};
+use daemun_engine::{
+    Engine,
+    changes::Change,
+    nodes::{self, Node},
+    ports::Retention,
+};
 use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep},
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// The pause after news of what others changed could not be had, or not be taken in.
 const BREATHER: Duration = Duration::from_millis(200);
@@ -20,11 +26,12 @@ const CLEAR: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(50);
 
 /// Starts all of it. It ends when the set is dropped: everything here can stop anywhere.
-pub(crate) fn start(engine: &Arc<Engine>, retention: Retention) -> JoinSet<()> {
+pub(crate) fn start(engine: &Arc<Engine>, node: &Arc<Node>, retention: Retention) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(follow_log(Arc::clone(engine)));
     tasks.spawn(take_in(Arc::clone(engine)));
     tasks.spawn(tend_keys(Arc::clone(engine)));
+    tasks.spawn(report(Arc::clone(engine), Arc::clone(node)));
     tasks.spawn(clear_away(Arc::clone(engine), retention));
     tasks
 }
@@ -72,6 +79,21 @@ async fn tend_keys(engine: Arc<Engine>) {
             Ok(false) => {}
             Err(error) => error!(%error, "the signing keys cannot be looked after"),
         }
+    }
+}
+
+async fn report(engine: Arc<Engine>, node: Arc<Node>) {
+    let mut ticks = ticks(nodes::EVERY);
+    let mut failing = false;
+    loop {
+        ticks.tick().await;
+        let said = engine.report_node(&node).await;
+        if let Err(error) = &said
+            && !failing
+        {
+            warn!(%error, "other nodes cannot be told of this one; trying again");
+        }
+        failing = said.is_err();
     }
 }
 

@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// See who listens to the stream of revocations
     #[command(subcommand)]
     Verifier(Verifier),
+    /// See which servers there are over the same stores
+    #[command(subcommand)]
+    Node(Node),
     /// Take the place of a back end that runs: its accounts, its passwords, its live tokens
     #[command(subcommand)]
     Migrate(migrate::Migrate),
@@ -335,7 +338,16 @@ pub(crate) enum ServiceKey {
 
 #[derive(Subcommand)]
 pub(crate) enum Verifier {
-    /// List who listens to the running server, since when, and how far behind each is
+    /// List who listens, at whichever node, since when, and how far behind each is
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Node {
+    /// List the servers that run, their versions, and when each was last heard of
     List {
         #[command(flatten)]
         place: Place,
@@ -459,6 +471,15 @@ impl ServiceKey {
 }
 
 impl Verifier {
+    /// Which installation it is about.
+    pub(crate) fn place(&self) -> &Place {
+        match self {
+            Self::List { place } => place,
+        }
+    }
+}
+
+impl Node {
     /// Which installation it is about.
     pub(crate) fn place(&self) -> &Place {
         match self {

@@ -2,9 +2,9 @@
 //! before it says "done". The server then takes in what others committed to the store, so that a
 //! revocation from the command line holds at the very next request.
 //!
-//! The protocol is one line each way: `sync`, answered by `ok` once it is done, and `verifiers`,
-//! answered by a JSON array of who listens to the stream of revocations. Only who may write to the
-//! data directory can say it, and it harms nobody.
+//! The protocol is one line each way: `sync`, answered by `ok` once it is done; `verifiers`, answered
+//! by a JSON array of who listens to the stream of revocations; and `node`, answered by one of what
+//! server this is. Only who may write to the data directory can say it, and it harms nobody.
 
 use std::{
     fs::{self, File, Permissions},
@@ -18,8 +18,11 @@ use std::{
     time::Duration,
 };
 
-use daemun_engine::Engine;
-use serde_json::{Value, json};
+use daemun_engine::{
+    Engine,
+    nodes::{Node, NodeReport, NodeSeen},
+};
+use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
@@ -28,8 +31,15 @@ use tracing::{error, warn};
 
 use crate::{
     data::DataDir,
+    node,
     report::{Failure, Kind, Outcome},
 };
+
+/// Asks who listens to the stream of revocations.
+pub(crate) const VERIFIERS: &str = "verifiers";
+
+/// Asks what server this is.
+pub(crate) const NODE: &str = "node";
 
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,13 +62,13 @@ pub(crate) fn listen(data: &DataDir) -> io::Result<UnixListener> {
 }
 
 /// Answers commands until dropped.
-pub(crate) async fn answer(listener: UnixListener, engine: Arc<Engine>) {
+pub(crate) async fn answer(listener: UnixListener, engine: Arc<Engine>, node: Arc<Node>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let engine = Arc::clone(&engine);
+                let (engine, node) = (Arc::clone(&engine), Arc::clone(&node));
                 tokio::spawn(async move {
-                    let talk = converse(stream, &engine);
+                    let talk = converse(stream, &engine, &node);
                     if !matches!(tokio::time::timeout(PATIENCE, talk).await, Ok(Ok(()))) {
                         warn!("a command hung up on the control socket");
                     }
@@ -72,7 +82,7 @@ pub(crate) async fn answer(listener: UnixListener, engine: Arc<Engine>) {
     }
 }
 
-async fn converse(mut stream: UnixStream, engine: &Engine) -> io::Result<()> {
+async fn converse(mut stream: UnixStream, engine: &Engine, node: &Node) -> io::Result<()> {
     let (read, mut write) = stream.split();
     let mut line = String::new();
     tokio::io::BufReader::new(read.take(64))
@@ -86,36 +96,43 @@ async fn converse(mut stream: UnixStream, engine: &Engine) -> io::Result<()> {
                 "failed\n".into()
             }
         },
-        "verifiers" => format!("{}\n", listeners_json(engine)),
+        VERIFIERS => {
+            let listeners = node::listeners_json(node, &engine.listeners());
+            format!("{}\n", Value::Array(listeners))
+        }
+        NODE => {
+            let report = NodeReport {
+                node: node.clone(),
+                listeners: engine.listeners(),
+                passed_on: Vec::new(),
+            };
+            let seen = NodeSeen {
+                report,
+                silent: Duration::ZERO,
+            };
+            format!("{}\n", Value::Array(vec![node::node_json(&seen)]))
+        }
         _ => "unknown\n".into(),
     };
     write.write_all(answer.as_bytes()).await
 }
 
-fn listeners_json(engine: &Engine) -> Value {
-    let listeners = engine.listeners().into_iter();
-    let shown = listeners.map(|listener| {
-        json!({
-            "name": listener.name,
-            "service": listener.service,
-            "network": listener.network,
-            "since": listener.since.to_string(),
-            "told": listener.told,
-            "confirmed": listener.confirmed,
-            "behind": listener.behind,
-        })
-    });
-    shown.collect()
-}
-
-/// Who listens to the server on this data directory; `None` where none runs.
-pub(crate) fn verifiers(data: &DataDir) -> Outcome<Option<Vec<Value>>> {
-    let answered = match ask(&data.control_socket(), "verifiers") {
-        Err(error) if is_nobody(&error) => return Ok(None),
+/// What the server on this data directory lists.
+pub(crate) fn listed(data: &DataDir, what: &str) -> Outcome<Vec<Value>> {
+    let answered = match ask(&data.control_socket(), what) {
+        Err(error) if is_nobody(&error) => {
+            return Err(
+                Failure::new(Kind::Unreachable, "no server runs on this data")
+                    .because("that is known to the running server alone")
+                    .mend(
+                        "start it, or name its data with --data or its configuration with --config",
+                    ),
+            );
+        }
         answered => answered,
     };
     let read = answered.and_then(|line| Ok(serde_json::from_str(&line)?));
-    read.map(Some).map_err(|error| {
+    read.map_err(|error| {
         Failure::new(Kind::Unreachable, "the running server does not say")
             .because(error)
             .mend("try again; its log says what is amiss")

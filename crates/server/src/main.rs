@@ -17,6 +17,7 @@ mod control;
 mod data;
 mod development;
 mod logging;
+mod node;
 mod promises;
 mod report;
 mod screen;

@@ -199,6 +199,15 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
     text
 }
 
+/// Members of an object as cells of a table; what is not there is a dash.
+pub(crate) fn cells<const N: usize>(object: &Value, members: [&str; N]) -> [String; N] {
+    members.map(|member| match object.get(member) {
+        None | Some(Value::Null) => "-".into(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,6 +17,7 @@ use crate::{
     compose::Core,
     control,
     data::Lock,
+    node,
     report::{Failure, Kind, Outcome},
     signals,
 };
@@ -97,8 +98,20 @@ pub(crate) async fn run(core: Core, setup: Setup, ready: impl FnOnce()) -> Outco
     let app = App::new(parts, Arc::clone(&stats))
         .map_err(|error| broken("the contracts cannot be mounted", &error))?;
 
-    let mut chores = background::start(&core.engine, setup.retention);
-    chores.spawn(control::answer(control, Arc::clone(&core.engine)));
+    let address = setup
+        .listener
+        .local_addr()
+        .map_err(|error| broken("it is not known where it listens", &error))?;
+    let node = node::this(address, core.engine.now())
+        .map_err(|error| broken("it cannot be told from other nodes", &error))?;
+    let node = Arc::new(node);
+
+    let mut chores = background::start(&core.engine, &node, setup.retention);
+    chores.spawn(control::answer(
+        control,
+        Arc::clone(&core.engine),
+        Arc::clone(&node),
+    ));
     let mail = tokio::spawn(worker.run(stop.clone().asked()));
     let engine = Arc::clone(&core.engine);
     let asked = async move {
@@ -127,6 +140,10 @@ pub(crate) async fn run(core: Core, setup: Setup, ready: impl FnOnce()) -> Outco
     chores.abort_all();
     let ended = async { while chores.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(TO_STOP, ended).await;
+    let left = core.engine.leave_nodes(&node);
+    if !matches!(tokio::time::timeout(TO_STOP, left).await, Ok(Ok(()))) {
+        warn!("the store was not told that this node ended; it will be listed as silent");
+    }
     drop((core.engine, core.store));
     // While the lock is held, the socket that lies there is ours.
     let _ = std::fs::remove_file(core.data.control_socket());

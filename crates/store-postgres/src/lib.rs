@@ -12,7 +12,7 @@
 //! log of revocations, whose numbers must become visible in their order.
 //!
 //! `accounts`, `codes`, `sessions`, `revocations`, `outbox`, `keys`, `service_keys`, `import`,
-//! `upkeep`, `erase` and `counters` are the ports, one table or two each; `rows` turns rows into the
+//! `upkeep`, `erase`, `nodes` and `counters` are the ports, one table or two each; `rows` turns rows into the
 //! engine's types, or into an error that names the row that cannot be.
 
 mod accounts;
@@ -25,6 +25,7 @@ mod erase;
 mod foreign;
 mod import;
 mod keys;
+mod nodes;
 mod outbox;
 mod promises;
 mod revocations;

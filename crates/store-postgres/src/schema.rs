@@ -23,15 +23,23 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "initial",
-    oldest: 1,
-    sql: include_str!("../migrations/0001_initial.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "initial",
+        oldest: 1,
+        sql: include_str!("../migrations/0001_initial.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "nodes",
+        oldest: 1,
+        sql: include_str!("../migrations/0002_nodes.sql"),
+    },
+];
 
 /// The schema this version works with.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]

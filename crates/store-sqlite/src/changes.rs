@@ -5,6 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use async_trait::async_trait;
 use daemun_engine::{
     changes::{Change, Changes},
+    nodes::Nodes,
     ports::Stored,
 };
 
@@ -25,3 +26,6 @@ impl Changes for SqliteStore {
         Ok(vec![Change::Everything])
     }
 }
+
+/// The file is one process's.
+impl Nodes for SqliteStore {}

@@ -11,6 +11,7 @@ use crate::{
     audit::AuditEvent,
     ids::AccountId,
     import::{AccountBatch, ForeignToken, Import, Imported, ImportedAccount},
+    nodes::{NodeReport, NodeSeen, Nodes},
     ports::{
         Accounts, AuditSubject, ClaimedMessage, CodeAttempt, CodeRedeemed, CodeSent, KeyChange,
         KeyStore, NewAccount, NewCode, NewNotice, Origin, Outbox, Registered, Retention,
@@ -175,6 +176,21 @@ impl Upkeep for Apart {
     async fn ping(&self) -> Stored<()> {
         self.accounts.ping().await?;
         self.sessions.ping().await
+    }
+}
+
+#[async_trait]
+impl Nodes for Apart {
+    async fn node_says(&self, report: NodeReport) -> Stored<()> {
+        self.accounts.node_says(report).await
+    }
+
+    async fn node_left(&self, id: &str) -> Stored<()> {
+        self.accounts.node_left(id).await
+    }
+
+    async fn nodes(&self) -> Stored<Option<Vec<NodeSeen>>> {
+        self.accounts.nodes().await
     }
 }
 

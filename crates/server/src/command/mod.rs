@@ -7,6 +7,7 @@ mod dev;
 mod doctor;
 mod key;
 mod migrate;
+mod node;
 mod operate;
 mod serve;
 mod service_key;
@@ -41,7 +42,8 @@ fn dispatch(command: Command) -> Outcome {
         Command::Session(session) => on_one_core(session::run(session)),
         Command::Key(key) => on_one_core(key::run(key)),
         Command::ServiceKey(key) => on_one_core(service_key::run(key)),
-        Command::Verifier(verifier) => verifier::run(&verifier),
+        Command::Verifier(verifier) => on_one_core(verifier::run(verifier)),
+        Command::Node(node) => on_one_core(node::run(node)),
         Command::Migrate(migrate) => on_one_core(migrate::run(migrate)),
     }
 }
@@ -60,6 +62,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Key(key) => key.place().json,
         Command::ServiceKey(key) => key.place().json,
         Command::Verifier(verifier) => verifier.place().json,
+        Command::Node(node) => node.place().json,
         Command::Migrate(migrate) => migrate.json(),
     }
 }

@@ -9,6 +9,7 @@ use daemun_engine::{
     address::{Email, Identifier, Phone},
     ids::{AccountId, SessionId},
     legacy::LegacySecrets,
+    nodes::NodeSeen,
     operations::{OperatorError, Trouble},
     ports::{Entropy, StoreError},
 };
@@ -68,15 +69,11 @@ pub(super) async fn open_or_make(place: &Place) -> Outcome<Core> {
     open(place).await
 }
 
-/// Where the data is that a command is about, for one that asks the running server alone.
-pub(super) fn data(place: &Place) -> Outcome<DataDir> {
-    match &place.config {
-        Some(file) => {
-            let installation = config::installation(file, config::environment())?;
-            DataDir::existing(&installation.data, &installation.stores)
-        }
-        None => DataDir::existing(&data_dir(place), &development::stores()?),
-    }
+/// What the nodes last said that share the stores; `None` where there is one process, which is to be
+/// asked itself.
+pub(super) async fn nodes(core: &Core) -> Outcome<Option<Vec<NodeSeen>>> {
+    let nodes = core.engine.nodes().await;
+    nodes.map_err(|error| Trouble::Store(error).into())
 }
 
 /// Has the server that runs on this data know of what was committed.

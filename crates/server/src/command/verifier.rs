@@ -1,32 +1,33 @@
-//! `daemun verifier`: who listens to the stream of revocations. Only the running server knows.
+//! `daemun verifier`: who listens to the stream of revocations, at whichever node.
 
 use serde_json::Value;
 
 use super::operate;
 use crate::{
-    cli, control,
-    report::{Answer, Failure, Kind, Outcome, table},
+    cli, control, node,
+    report::{Answer, Outcome, cells, table},
 };
 
-pub(super) fn run(command: &cli::Verifier) -> Outcome {
+pub(super) async fn run(command: cli::Verifier) -> Outcome {
     let cli::Verifier::List { place } = command;
-    let data = operate::data(place)?;
-    let listed = control::verifiers(&data)?;
-    let listed = listed.ok_or_else(|| {
-        Failure::new(Kind::Unreachable, "no server runs on this data")
-            .because("verifiers are known to the running server alone")
-            .mend("start it, or name its data with --data or its configuration with --config")
-    })?;
-    let rows: Vec<[String; 6]> = listed.iter().map(row).collect();
-    let headings = ["name", "key", "network", "since", "confirmed", "behind"];
+    let core = operate::open(&place).await?;
+    let listed = match operate::nodes(&core).await? {
+        Some(nodes) => nodes
+            .iter()
+            .filter(|seen| seen.is_well())
+            .flat_map(|seen| node::listeners_json(&seen.report.node, &seen.report.listeners))
+            .collect(),
+        None => control::listed(&core.data, control::VERIFIERS)?,
+    };
+    let headings = [
+        "name",
+        "service",
+        "network",
+        "node",
+        "since",
+        "confirmed",
+        "behind",
+    ];
+    let rows: Vec<_> = listed.iter().map(|one| cells(one, headings)).collect();
     Ok(Answer::new(table(headings, &rows), Value::Array(listed)))
-}
-
-fn row(verifier: &Value) -> [String; 6] {
-    let members = ["name", "service", "network", "since", "confirmed", "behind"];
-    members.map(|member| match verifier.get(member) {
-        None | Some(Value::Null) => "-".into(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    })
 }

@@ -37,7 +37,7 @@ impl Verifier {
         Self::named(daemun, key, place, "campus-1").await
     }
 
-    async fn named(daemun: &Daemun, key: &str, place: Option<&str>, name: &str) -> Self {
+    pub async fn named(daemun: &Daemun, key: &str, place: Option<&str>, name: &str) -> Self {
         let mut request = daemun
             .request(Method::GET, STREAM)
             .bearer_auth(key)

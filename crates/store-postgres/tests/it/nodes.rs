@@ -6,10 +6,12 @@ use daemun_engine::{
     changes::{Change, Changes},
     client::{ClientPrint, Network},
     ids::SessionId,
+    nodes::{Confirmed, FORGOTTEN_AFTER, Node, NodeReport, Nodes},
     ports::{Origin, Revoke, RevokeTarget, Rotated, Rotation, Sessions, StoreError, Upkeep},
     session::{
         Burst, CallerSubject, Presented, RevokeReason, RotationPolicy, Session, Subject, Verdict,
     },
+    stream::ListenerView,
     time::Timestamp,
 };
 use daemun_store_postgres::{Options, PostgresStore};
@@ -304,4 +306,61 @@ async fn f08_numbers_of_the_log_are_given_under_a_lock() {
     drop(says);
     assert_eq!(revoking.await.unwrap().len(), 1);
     other.wait().unwrap();
+}
+
+fn report(id: &str, name: &str, behind: u64) -> NodeReport {
+    NodeReport {
+        node: Node {
+            id: id.into(),
+            name: name.into(),
+            version: "1.2.3".into(),
+            since: now(),
+        },
+        listeners: vec![ListenerView {
+            name: "notes-1".into(),
+            service: "campus".into(),
+            network: "192.0.2.0/24".into(),
+            since: now(),
+            told: 9,
+            confirmed: Some(9 - behind),
+            behind,
+        }],
+        passed_on: vec![Confirmed {
+            service: "key".into(),
+            name: "notes-2".into(),
+            place: "log.7".into(),
+        }],
+    }
+}
+
+#[tokio::test]
+async fn nodes_are_known_by_what_they_last_said_until_they_leave_or_are_forgotten() {
+    let (store, server) = fresh_postgres().await;
+    assert_eq!(store.nodes().await.unwrap(), Some(Vec::new()));
+    let second = report("b", "login-1", 2);
+    store.node_says(report("a", "login-2", 0)).await.unwrap();
+    store.node_says(report("b", "login-1", 1)).await.unwrap();
+    store.node_says(second.clone()).await.unwrap();
+    let seen = store.nodes().await.unwrap().unwrap();
+    let ids: Vec<&str> = seen.iter().map(|seen| &*seen.report.node.id).collect();
+    assert_eq!(ids, ["b", "a"], "by name");
+    assert_eq!(seen[0].report, second, "what it said last");
+    assert!(seen.iter().all(|seen| seen.is_well()), "{seen:?}");
+
+    let silent_for = |span: Duration| {
+        let span = span.as_secs();
+        server.execute(&format!(
+            "UPDATE nodes SET said_at = now() - interval '{span} seconds' WHERE id = 'a'"
+        ));
+    };
+    silent_for(Duration::from_secs(60));
+    store.node_says(second.clone()).await.unwrap();
+    let seen = store.nodes().await.unwrap().unwrap();
+    assert!(!seen[1].is_well() && seen[1].silent >= Duration::from_secs(60));
+    silent_for(FORGOTTEN_AFTER + Duration::from_secs(1));
+    store.node_says(second).await.unwrap();
+    assert_eq!(store.nodes().await.unwrap().unwrap().len(), 1);
+    store.node_left("b").await.unwrap();
+    store.node_left("b").await.unwrap();
+    assert_eq!(store.nodes().await.unwrap(), Some(Vec::new()));
 }

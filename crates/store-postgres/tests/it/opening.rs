@@ -1,6 +1,6 @@
 //! Opening a database: addresses, encryption, schemas of other versions, and no password anywhere.
 
-use daemun_engine::ports::Upkeep;
+use daemun_engine::{nodes::Nodes, ports::Upkeep};
 use daemun_store_postgres::{OpenError, Options, PostgresStore};
 use daemun_test_servers::Postgres;
 
@@ -60,7 +60,8 @@ async fn many_nodes_that_open_one_database_make_it_once() {
     for opened in opening.collect::<Vec<_>>() {
         opened.await.unwrap().unwrap();
     }
-    assert_eq!(server.query("SELECT count(*) FROM migrations"), "1");
+    let migrations = "SELECT count(*) - count(DISTINCT version) FROM migrations";
+    assert_eq!(server.query(migrations), "0");
 }
 
 #[tokio::test]
@@ -83,16 +84,37 @@ async fn a_tool_neither_makes_nor_changes_a_database() {
 async fn a_newer_schema_is_worked_with_while_it_allows_that() {
     let (store, server) = fresh_postgres().await;
     server.execute("ALTER TABLE accounts ADD COLUMN hobby text;");
-    server.execute("INSERT INTO migrations VALUES (2, 'later', '', 1)");
+    server.execute("INSERT INTO migrations VALUES (3, 'later', '', 2)");
     store.ping().await.unwrap();
     let open = || async { PostgresStore::open(&server.url(), Options::default()).await };
     open().await.unwrap();
-    server.execute("INSERT INTO migrations VALUES (3, 'much later', '', 3)");
+    server.execute("INSERT INTO migrations VALUES (4, 'much later', '', 4)");
     let refused = open().await.unwrap_err();
     assert!(
-        matches!(refused, OpenError::Newer { found: 3, known: 1 }),
+        matches!(refused, OpenError::Newer { found: 4, known: 2 }),
         "{refused}"
     );
+}
+
+/// A database of the first schema is brought up to date, and a node that knows only that one goes on.
+#[tokio::test]
+async fn an_older_database_is_brought_up_to_date_beside_who_works_on_it() {
+    let (older, server) = fresh_postgres().await;
+    server.execute("DROP TABLE nodes; DELETE FROM migrations WHERE version > 1");
+    let url = server.url();
+    let open_existing = PostgresStore::open_existing(&url, Options::default());
+    let refused = open_existing.await.unwrap_err();
+    assert!(
+        matches!(refused, OpenError::Older { found: 1, known: 2 }),
+        "{refused}"
+    );
+    let newer = PostgresStore::open(&server.url(), Options::default())
+        .await
+        .unwrap();
+    assert_eq!(newer.nodes().await.unwrap(), Some(Vec::new()));
+    let oldest = "SELECT oldest FROM migrations WHERE version = 2";
+    assert_eq!(server.query(oldest), "1", "code of the first still works");
+    older.ping().await.unwrap();
 }
 
 #[tokio::test]
