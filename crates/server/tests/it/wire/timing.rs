@@ -10,6 +10,8 @@ use super::people::{EMAIL, PASSWORD, PHONE, account, account_with};
 use crate::harness::{Answer, Daemun};
 
 const ROUNDS: usize = 15;
+/// How often at most.
+const TRIES: usize = 4;
 
 async fn timed(daemun: &Daemun, path: &str, body: Value) -> (Duration, Answer) {
     let begun = Instant::now();
@@ -18,9 +20,11 @@ async fn timed(daemun: &Daemun, path: &str, body: Value) -> (Duration, Answer) {
 }
 
 /// Sends what the cases make of the round's number in turn, and compares their answers and times.
+/// A machine that is busy with something else is measured again: what makes a case slow by itself
+/// makes it slow each time.
 async fn compare(daemun: &Daemun, path: &str, cases: &[(&str, &dyn Fn(usize) -> Value)]) {
     let mut times = vec![Vec::new(); cases.len()];
-    for round in 0..ROUNDS {
+    for round in 0..TRIES * ROUNDS {
         let mut lengths = Vec::new();
         for (nth, (_, body)) in cases.iter().enumerate() {
             let (time, answer) = timed(daemun, path, body(round)).await;
@@ -31,11 +35,18 @@ async fn compare(daemun: &Daemun, path: &str, cases: &[(&str, &dyn Fn(usize) -> 
             lengths.windows(2).all(|two| two[0] == two[1]),
             "{path}: {lengths:?}"
         );
+        if (round + 1).is_multiple_of(ROUNDS) && are_alike(path, cases, &mut times) {
+            return;
+        }
     }
+    panic!("{path}: some take longer than others");
+}
+
+fn are_alike<T>(path: &str, cases: &[(&str, T)], times: &mut [Vec<Duration>]) -> bool {
     let mut shortest = Vec::new();
-    for ((case, _), mut times) in cases.iter().zip(times) {
+    for ((case, _), times) in cases.iter().zip(times) {
         times.sort_unstable();
-        let (median, least) = (times[ROUNDS / 2], times[0]);
+        let (median, least) = (times[times.len() / 2], times[0]);
         println!("{path:<36} {case:<12} median {median:>12?}, least {least:>12?}");
         shortest.push(least);
     }
@@ -43,11 +54,7 @@ async fn compare(daemun: &Daemun, path: &str, cases: &[(&str, &dyn Fn(usize) -> 
         shortest.iter().min().unwrap(),
         shortest.iter().max().unwrap(),
     );
-    let gap = *most - *least;
-    assert!(
-        gap < (*least / 2).max(Duration::from_millis(4)),
-        "{path}: {shortest:?}"
-    );
+    *most - *least < (*least / 2).max(Duration::from_millis(4))
 }
 
 #[tokio::test]
@@ -67,8 +74,8 @@ async fn s79_known_and_unknown_addresses_take_as_long() {
     }
     let wrong = "not that one, surely";
     let mail = |email: String, password: &str| json!({ "email": email, "password": password, "code": "x" });
-    let known = |n: usize| mail(format!("known{n}@example.com"), wrong);
-    let unknown = |n: usize| mail(format!("nobody{n}@example.com"), wrong);
+    let known = |n: usize| mail(format!("known{}@example.com", n % ROUNDS), wrong);
+    let unknown = |n: usize| mail(format!("nobody{}@example.com", n % ROUNDS), wrong);
     let unverified = |_: usize| mail("new@example.com".into(), wrong);
     let verified = |_: usize| mail(EMAIL.into(), wrong);
     compare(
