@@ -8,9 +8,11 @@
 
 mod postgres;
 mod redis;
+mod standby;
 
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use standby::{Replicated, Replication};
 
 use std::{
     path::Path,

@@ -30,7 +30,11 @@ impl Postgres {
     /// outlive its own death. `None`, loudly, where PostgreSQL is not installed.
     #[must_use]
     pub fn start() -> Option<Self> {
-        Self::start_in(folder_in_memory, &["-c", "fsync=off"])
+        Self::start_in_memory(&["-c", "fsync=off"])
+    }
+
+    pub(crate) fn start_in_memory(options: &'static [&'static str]) -> Option<Self> {
+        Self::start_in(folder_in_memory, options)
     }
 
     /// One that waits for the disk, as in production.
@@ -55,6 +59,27 @@ impl Postgres {
         };
         let folder = folder().expect("a folder");
         copy_tree(&empty_cluster(&programs), &folder.path().join("data"));
+        Some(Self::start_on(programs, folder, options))
+    }
+
+    /// One on a copy of all that this one has, made while it runs; where it is copied from, the copy
+    /// knows.
+    pub(crate) fn copied(&self, options: &'static [&'static str]) -> Self {
+        let folder = folder_in_memory().expect("a folder");
+        give_away(folder.path());
+        let mut copy = unprivileged(&self.programs.join("pg_basebackup"));
+        let copied = copy
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+            .args(["--username", USER, "--host"])
+            .arg(self.folder.path())
+            .arg("--pgdata")
+            .arg(folder.path().join("data"))
+            .status();
+        assert!(copied.expect("pg_basebackup").success(), "no copy");
+        Self::start_on(self.programs.clone(), folder, options)
+    }
+
+    fn start_on(programs: PathBuf, folder: TempDir, options: &'static [&'static str]) -> Self {
         give_away(folder.path());
         let child = spawn(&programs, folder.path(), options);
         let server = Self {
@@ -64,14 +89,20 @@ impl Postgres {
             options,
         };
         server.until_it_answers();
-        Some(server)
+        server
     }
 
     /// How to connect.
     #[must_use]
     pub fn url(&self) -> String {
-        let folder = shown(self.folder.path()).replace('/', "%2F");
-        format!("postgres://{USER}:a-password@{folder}/postgres")
+        Self::url_of(&[self])
+    }
+
+    /// How to connect to whichever of several takes writes.
+    pub(crate) fn url_of(servers: &[&Self]) -> String {
+        let folders = servers.iter().map(|server| shown(server.folder.path()));
+        let hosts: Vec<String> = folders.map(|folder| folder.replace('/', "%2F")).collect();
+        format!("postgres://{USER}:a-password@{}/postgres", hosts.join(","))
     }
 
     /// Runs statements.

@@ -57,7 +57,7 @@ impl Verifier {
     }
 
     /// The next event; `None` where the stream is over.
-    async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let (event, rest) = (read(event), rest.to_owned());

@@ -51,10 +51,10 @@ pub enum Sessions {
 }
 
 /// The stores, and the nodes that were started on them.
-pub struct Cluster {
+pub struct Cluster<P = Postgres> {
     // In this order: nodes end before what they stand on.
     pub nodes: Vec<Daemun>,
-    pub postgres: Postgres,
+    pub postgres: P,
     pub redis: Option<Redis>,
     environment: Vec<(String, String)>,
 }
@@ -75,6 +75,14 @@ impl Cluster {
 
     pub fn without_nodes(sessions: Sessions) -> Option<Self> {
         let postgres = Postgres::start()?;
+        let url = postgres.url();
+        Self::over(postgres, url, sessions)
+    }
+}
+
+impl<P> Cluster<P> {
+    /// Over a database that is reached there.
+    pub fn over(postgres: P, url: String, sessions: Sessions) -> Option<Self> {
         let redis = match sessions {
             Sessions::InPostgres => None,
             Sessions::InRedis => Some(Redis::durable()?),
@@ -82,7 +90,7 @@ impl Cluster {
         let mut environment: Vec<_> = SECRETS
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
-        environment.push(("DAEMUN_STORE_ACCOUNTS".into(), postgres.url()));
+        environment.push(("DAEMUN_STORE_ACCOUNTS".into(), url));
         if let Some(redis) = &redis {
             environment.push(("DAEMUN_STORE_SESSIONS".into(), redis.url()));
         }

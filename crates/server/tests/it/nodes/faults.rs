@@ -24,7 +24,7 @@ super::with_each_store! {
 }
 
 /// A chain of refreshes at one node until it is gone; the last token that was given.
-async fn chain(
+pub async fn chain(
     node: Arc<Daemun>,
     mut token: Value,
     stop: Arc<AtomicBool>,

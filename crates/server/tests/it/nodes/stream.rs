@@ -14,7 +14,7 @@ super::with_each_store! {
     3 who_listens_and_who_lags_is_known_at_any_node
 }
 
-fn key(cluster: &Cluster) -> String {
+pub fn key<P>(cluster: &Cluster<P>) -> String {
     let create = [
         "service-key",
         "create",
