@@ -76,6 +76,12 @@ const TOOLS: &[Tool] = &[
         present: || on_path("chromium"),
     },
     Tool {
+        name: "openssl",
+        package: "openssl",
+        needed_by: "crates/test-servers/src/papers.rs",
+        present: || on_path("openssl"),
+    },
+    Tool {
         name: "postgres",
         package: "postgresql",
         needed_by: "crates/test-servers/src/postgres.rs",

@@ -19,7 +19,12 @@ const ROOMS: &[(&str, Sight)] = &[
     ("daemun-engine", Only(&["daemun-token"])),
     (
         "daemun-http",
-        Only(&["daemun-contract", "daemun-engine", "daemun-verify"]),
+        Only(&[
+            "daemun-contract",
+            "daemun-engine",
+            "daemun-test-servers",
+            "daemun-verify",
+        ]),
     ),
     ("daemun-mail", Only(&["daemun-engine"])),
     ("daemun-migrate", Only(&["daemun-engine"])),

@@ -6,10 +6,12 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests fail the way tests do")]
 
+mod papers;
 mod postgres;
 mod redis;
 mod standby;
 
+pub use papers::Papers;
 pub use postgres::Postgres;
 pub use redis::Redis;
 pub use standby::{Replicated, Replication};
@@ -41,4 +43,10 @@ fn signal(child: &Child, name: &str) {
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// A port of this machine that nobody listens on just now.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
 }

@@ -11,18 +11,21 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{shown, signal, until};
+use crate::{Papers, free_port, shown, signal, until};
 
 /// Whoever runs the tests as root: the server refuses to be root.
 const NOBODY: u32 = 65_534;
 const USER: &str = "test";
+/// What its socket is named after.
+const PORT: u16 = 5_432;
 
 /// A PostgreSQL server; it is killed when this is dropped.
 pub struct Postgres {
     child: Child,
     programs: PathBuf,
     folder: TempDir,
-    options: &'static [&'static str],
+    options: Vec<String>,
+    port: u16,
 }
 
 impl Postgres {
@@ -33,7 +36,7 @@ impl Postgres {
         Self::start_in_memory(&["-c", "fsync=off"])
     }
 
-    pub(crate) fn start_in_memory(options: &'static [&'static str]) -> Option<Self> {
+    pub(crate) fn start_in_memory(options: &[&str]) -> Option<Self> {
         Self::start_in(folder_in_memory, options)
     }
 
@@ -45,26 +48,20 @@ impl Postgres {
 
     /// One with other words on its command line.
     #[must_use]
-    pub fn start_with(options: &'static [&'static str]) -> Option<Self> {
+    pub fn start_with(options: &[&str]) -> Option<Self> {
         Self::start_in(TempDir::new, options)
     }
 
-    fn start_in(
-        folder: impl FnOnce() -> io::Result<TempDir>,
-        options: &'static [&'static str],
-    ) -> Option<Self> {
-        let Some(programs) = programs() else {
-            eprintln!("skipped: there is no PostgreSQL. Debian: apt-get install postgresql");
-            return None;
-        };
+    fn start_in(folder: impl FnOnce() -> io::Result<TempDir>, options: &[&str]) -> Option<Self> {
+        let programs = programs().or_else(missing)?;
         let folder = folder().expect("a folder");
         copy_tree(&empty_cluster(&programs), &folder.path().join("data"));
-        Some(Self::start_on(programs, folder, options))
+        Some(Self::start_on(programs, folder, options, PORT))
     }
 
     /// One on a copy of all that this one has, made while it runs; where it is copied from, the copy
     /// knows.
-    pub(crate) fn copied(&self, options: &'static [&'static str]) -> Self {
+    pub(crate) fn copied(&self, options: &[&str]) -> Self {
         let folder = folder_in_memory().expect("a folder");
         give_away(folder.path());
         let mut copy = unprivileged(&self.programs.join("pg_basebackup"));
@@ -76,20 +73,56 @@ impl Postgres {
             .arg(folder.path().join("data"))
             .status();
         assert!(copied.expect("pg_basebackup").success(), "no copy");
-        Self::start_on(self.programs.clone(), folder, options)
+        Self::start_on(self.programs.clone(), folder, options, PORT)
     }
 
-    fn start_on(programs: PathBuf, folder: TempDir, options: &'static [&'static str]) -> Self {
+    fn start_on(programs: PathBuf, folder: TempDir, options: &[&str], port: u16) -> Self {
         give_away(folder.path());
-        let child = spawn(&programs, folder.path(), options);
+        let options: Vec<String> = options.iter().map(|&option| option.into()).collect();
+        let child = spawn(&programs, folder.path(), &options, port);
         let server = Self {
             child,
             programs,
             folder,
             options,
+            port,
         };
         server.until_it_answers();
         server
+    }
+
+    /// One that can also be reached at `localhost`, by [`tcp_url`](Self::tcp_url); encrypted, where it
+    /// has papers.
+    #[must_use]
+    pub fn at_localhost(papers: Option<&Papers>) -> Option<Self> {
+        let programs = programs().or_else(missing)?;
+        let folder = folder_in_memory().expect("a folder");
+        let data = folder.path().join("data");
+        copy_tree(&empty_cluster(&programs), &data);
+        let anybody = "host all all 127.0.0.1/32 trust\nhost all all ::1/128 trust\n";
+        fs::write(
+            data.join("pg_hba.conf"),
+            format!("local all all trust\n{anybody}"),
+        )
+        .expect("a file");
+        let mut options = vec!["-c", "fsync=off", "-c", "listen_addresses=localhost"];
+        if let Some(papers) = papers {
+            let (certificate, key) = (data.join("server.crt"), data.join("server.key"));
+            fs::copy(papers.certificate(), certificate).expect("a copy");
+            fs::copy(papers.key(), &key).expect("a copy");
+            fs::set_permissions(key, fs::Permissions::from_mode(0o600)).expect("chmod");
+            options.extend(["-c", "ssl=on"]);
+        }
+        Some(Self::start_on(programs, folder, &options, free_port()))
+    }
+
+    /// How to connect over TCP, to one that is [at localhost](Self::at_localhost).
+    #[must_use]
+    pub fn tcp_url(&self) -> String {
+        format!(
+            "postgres://{USER}:a-password@localhost:{}/postgres",
+            self.port
+        )
     }
 
     /// How to connect.
@@ -136,7 +169,8 @@ impl Postgres {
             .arg("--username")
             .arg(USER)
             .arg("--host")
-            .arg(self.folder.path());
+            .arg(self.folder.path())
+            .arg(format!("--port={}", self.port));
         command
     }
 
@@ -154,7 +188,7 @@ impl Postgres {
 
     /// Starts it again on what it had kept.
     pub fn start_again(&mut self) {
-        self.child = spawn(&self.programs, self.folder.path(), self.options);
+        self.child = spawn(&self.programs, self.folder.path(), &self.options, self.port);
         self.until_it_answers();
     }
 
@@ -186,13 +220,14 @@ impl Drop for Postgres {
     }
 }
 
-fn spawn(programs: &Path, folder: &Path, options: &[&str]) -> Child {
+fn spawn(programs: &Path, folder: &Path, options: &[String], port: u16) -> Child {
     unprivileged(&programs.join("postgres"))
         .arg("-D")
         .arg(folder.join("data"))
         .arg("-k")
         .arg(folder)
         .args(["-c", "listen_addresses=", "-c", "max_connections=150"])
+        .args(["-c", &format!("port={port}")])
         .args(["-c", "dynamic_shared_memory_type=mmap"])
         .args([
             "-c",
@@ -282,6 +317,11 @@ fn programs() -> Option<PathBuf> {
     folders
         .into_iter()
         .find(|folder| folder.join("initdb").is_file())
+}
+
+fn missing<T>() -> Option<T> {
+    eprintln!("skipped: there is no PostgreSQL. Debian: apt-get install postgresql");
+    None
 }
 
 fn is_root() -> bool {

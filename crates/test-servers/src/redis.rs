@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::{shown, signal, until};
+use crate::{Papers, free_port, shown, signal, until};
 
 const PASSWORD: &str = "a-password";
 
@@ -12,7 +12,8 @@ const PASSWORD: &str = "a-password";
 pub struct Redis {
     child: Child,
     folder: TempDir,
-    persistence: &'static [&'static str],
+    options: Vec<String>,
+    port: Option<u16>,
 }
 
 impl Redis {
@@ -30,19 +31,52 @@ impl Redis {
 
     /// One with other words on its command line.
     #[must_use]
-    pub fn start_with(persistence: &'static [&'static str]) -> Option<Self> {
+    pub fn start_with(options: &[&str]) -> Option<Self> {
+        let options = options.iter().map(|&option| option.into());
+        Self::start_on(options.collect(), None)
+    }
+
+    /// One that can also be reached at `localhost`, by [`tls_url`](Self::tls_url); encrypted, where it
+    /// has papers.
+    #[must_use]
+    pub fn at_localhost(papers: Option<&Papers>) -> Option<Self> {
+        let port = free_port();
+        let mut options: Vec<String> = vec!["--bind".into(), "127.0.0.1".into()];
+        match papers {
+            Some(papers) => {
+                let (certificate, key) = (shown(&papers.certificate()), shown(&papers.key()));
+                options.extend(["--tls-port".into(), port.to_string()]);
+                options.extend(["--tls-cert-file".into(), certificate.clone()]);
+                options.extend(["--tls-ca-cert-file".into(), certificate]);
+                options.extend(["--tls-key-file".into(), key]);
+                options.extend(["--tls-auth-clients".into(), "no".into()]);
+            }
+            None => options.extend(["--port".into(), port.to_string()]),
+        }
+        Self::start_on(options, Some(port))
+    }
+
+    fn start_on(options: Vec<String>, port: Option<u16>) -> Option<Self> {
         let folder = TempDir::new().expect("a folder");
-        let Some(child) = spawn(&folder, persistence) else {
+        let Some(child) = spawn(&folder, &options) else {
             eprintln!("skipped: there is no Redis. Debian: apt-get install redis-server");
             return None;
         };
         let server = Self {
             child,
             folder,
-            persistence,
+            options,
+            port,
         };
         server.until_it_answers();
         Some(server)
+    }
+
+    /// How to connect over TLS, to one that is [at localhost](Self::at_localhost).
+    #[must_use]
+    pub fn tls_url(&self) -> String {
+        let port = self.port.expect("it is at localhost");
+        format!("rediss://:{PASSWORD}@localhost:{port}")
     }
 
     /// How to connect.
@@ -79,7 +113,7 @@ impl Redis {
     /// Starts it again on what it had kept.
     pub fn start_again(&mut self) {
         let _ = std::fs::remove_file(self.folder.path().join("socket"));
-        self.child = spawn(&self.folder, self.persistence).expect("it started before");
+        self.child = spawn(&self.folder, &self.options).expect("it started before");
         self.until_it_answers();
     }
 
@@ -104,10 +138,10 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(folder: &TempDir, persistence: &[&str]) -> Option<Child> {
+fn spawn(folder: &TempDir, options: &[String]) -> Option<Child> {
     Command::new("redis-server")
         .args(["--port", "0", "--save", "", "--requirepass", PASSWORD])
-        .args(persistence)
+        .args(options)
         .arg("--unixsocket")
         .arg(folder.path().join("socket"))
         .arg("--dir")

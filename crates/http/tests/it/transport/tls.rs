@@ -1,7 +1,7 @@
 //! Encrypted connections. Certificates come from the `openssl` command; without it these tests say
 //! that they were skipped.
 
-use std::{path::PathBuf, process::Command};
+use std::path::PathBuf;
 
 use axum::http::Version;
 use daemun_http::transport::{TlsError, tls_from_pem};
@@ -20,54 +20,20 @@ use tokio_rustls::{
 
 use super::*;
 
-/// A key and a certificate for `localhost`, in a directory that goes when dropped.
+/// A key and a certificate for `localhost`.
 struct Papers {
     certificate: PathBuf,
     key: PathBuf,
-    _directory: tempfile::TempDir,
+    _made: daemun_test_servers::Papers,
 }
 
 fn papers() -> Option<Papers> {
-    let directory = tempfile::tempdir().unwrap();
-    let (certificate, key) = (
-        directory.path().join("certificate.pem"),
-        directory.path().join("key.pem"),
-    );
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args([
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-        ])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output();
-    match made {
-        Ok(output) if output.status.success() => Some(Papers {
-            certificate,
-            key,
-            _directory: directory,
-        }),
-        _ => {
-            println!("skipped: there is no openssl command that makes a certificate");
-            None
-        }
-    }
+    let made = daemun_test_servers::Papers::of("localhost")?;
+    Some(Papers {
+        certificate: made.certificate(),
+        key: made.key(),
+        _made: made,
+    })
 }
 
 impl Papers {

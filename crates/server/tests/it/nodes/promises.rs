@@ -10,7 +10,7 @@ use crate::harness::{Ran, run};
 
 const PASSWORD: &str = "a-password";
 
-fn doctor(stores: &[(&str, &str)]) -> Ran {
+pub fn doctor(stores: &[(&str, &str)]) -> Ran {
     command(&["doctor"], stores)
 }
 
