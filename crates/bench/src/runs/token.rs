@@ -18,7 +18,7 @@ pub fn run(findings: &mut Findings) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["run", "--quiet", "--release", "--locked"]);
-    command.args(["--package", "daemun-token", "--example", "speed"]);
+    command.args(["--package", "daemun-token", "--example", "token_speed"]);
     let output = command.stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("the token benchmark ended with {}", output.status).into());

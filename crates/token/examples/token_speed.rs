@@ -1,4 +1,4 @@
-//! What the layer costs above the bare primitive: `cargo run --release -p daemun-token --example speed`.
+//! What the layer costs above the bare primitive: `cargo run --release -p daemun-token --example token_speed`.
 //!
 //! Both sides work on the same bytes. Each figure is the median of many short runs, interleaved so that a change of
 //! the machine's pace meets both.

@@ -1,4 +1,4 @@
-//! What a request costs: `cargo run --release -p daemun-verify --features test-kit --example speed`.
+//! What a request costs: `cargo run --release -p daemun-verify --features test-kit --example layer_speed`.
 //!
 //! Three questions: what the layer adds to a bare signature check, what a million revocations add to none, and how
 //! much memory they take. Figures are medians of many short runs, interleaved so that a change of the machine's pace

@@ -1,7 +1,7 @@
 //! What a rotation costs: concurrent tasks, each rotating a session of its own, among many; and the same script run by
 //! `redis-benchmark`, which does nothing else.
 //!
-//! `cargo run --release -p daemun-store-redis --example rotations -- [tasks] [sessions] [seconds] [always|everysec|no]`
+//! `cargo run --release -p daemun-store-redis --example redis_rotations -- [tasks] [sessions] [seconds] [always|everysec|no]`
 //!
 //! Starts a Redis of its own, in the temporary directory: set `TMPDIR` to the disk that is meant. Prints what a session takes
 //! of memory, rotations a second, the processor time of one here (tasks, runtime, client) and in Redis, and how long they

@@ -1,6 +1,6 @@
 //! What a rotation costs: concurrent tasks, each rotating a session of its own, in a table of many.
 //!
-//! `cargo run --release -p daemun-store-sqlite --example rotations -- [tasks] [sessions] [seconds] [apart|together] [directory]`
+//! `cargo run --release -p daemun-store-sqlite --example sqlite_rotations -- [tasks] [sessions] [seconds] [apart|together] [directory]`
 //!
 //! `apart`: the sessions lie on as many pages as there are tasks, the worst case. `together`: they
 //! were opened one after the other, and share pages.
