@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     address::{Email, Phone},
     ids::AccountId,
+    session::RevokeReason,
     time::Timestamp,
 };
 
@@ -122,6 +123,15 @@ impl Status {
             } if until <= now => Ok(()),
             Self::Suspended { .. } => Err(Barred::Suspended),
             Self::Withdrawn { .. } => Err(Barred::Withdrawn),
+        }
+    }
+
+    /// Why sessions end with an account that came to be of this status.
+    pub(crate) const fn why_sessions_end(self) -> RevokeReason {
+        match self {
+            Self::Suspended { .. } => RevokeReason::Suspended,
+            Self::Withdrawn { .. } => RevokeReason::Withdrawn,
+            Self::Unverified | Self::Active { .. } => RevokeReason::Operator,
         }
     }
 

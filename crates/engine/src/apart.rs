@@ -8,7 +8,7 @@
 //! answered; a store that fails there fails the operation.
 
 use std::{
-    sync::atomic::AtomicU64,
+    sync::atomic::{AtomicU64, Ordering},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -69,6 +69,13 @@ pub trait SessionsApart: Send + Sync {
 
     /// As [`Sessions::log_name`](crate::ports::Sessions::log_name).
     async fn log_name(&self) -> Stored<Option<Box<str>>>;
+
+    /// Up to when it is known to have been told of every cut-off; `None` where it never was. Kept
+    /// with the sessions: an older copy of them has an older one.
+    async fn told(&self) -> Stored<Option<Timestamp>>;
+
+    /// Says up to when it has been told.
+    async fn set_told(&self, until: Timestamp) -> Stored<()>;
 
     /// Deletes some of an account's sessions, and returns how many; 0 where none is left.
     async fn forget(&self, account: AccountId) -> Stored<u64>;
@@ -174,7 +181,16 @@ pub struct Apart {
 struct Carried {
     logs: [Option<Box<str>>; 2],
     seq: u64,
+    /// When the sessions' store was last told that it has been told everything.
+    told: Option<Timestamp>,
 }
+
+/// How often the sessions' store is told that it has been told everything.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+/// How much earlier than that a cut-off may bear: clocks are apart, and commits take their time.
+const TOLD_WITHIN: Duration = Duration::from_secs(300);
+/// How many accounts are read at once to catch up.
+const PAGE: u32 = 1_000;
 
 impl Apart {
     /// Puts them together. `accounts` must hold no sessions of its own.
@@ -195,25 +211,71 @@ impl Apart {
             self.accounts.log_name().await?,
             self.sessions.log_name().await?,
         ];
-        let after = {
-            let mut carried = self.carried();
-            if carried.logs != logs {
-                let logs = logs.clone();
-                *carried = Carried { logs, seq: 0 };
-            }
-            carried.seq
+        let known = {
+            let carried = self.carried();
+            (carried.logs == logs).then_some((carried.seq, carried.told))
         };
+        if known.is_none() {
+            self.catch_up(now).await?;
+        }
+        let (after, told) = known.unwrap_or_default();
         let news = self.accounts.revocations_after(after, now).await?;
         for entry in &news {
             self.carry(entry, now).await?;
         }
+        let is_to_be_told = told.is_none_or(|told| now.since(told) >= TELL_EVERY);
+        if is_to_be_told {
+            self.sessions.set_told(now).await?;
+        }
         let mut carried = self.carried();
-        if let Some(last) = news.last()
-            && carried.logs == logs
-        {
+        if carried.logs != logs {
+            let seq = 0;
+            *carried = Carried {
+                logs,
+                seq,
+                told: None,
+            };
+        }
+        if let Some(last) = news.last() {
             carried.seq = carried.seq.max(last.seq);
         }
+        if is_to_be_told {
+            carried.told = Some(now);
+        }
         Ok(())
+    }
+
+    /// The accounts' log tells of a cut-off for as long as an access token lives. Sessions as they
+    /// were before that, from a backup or a replica long behind, are told by the accounts themselves.
+    async fn catch_up(&self, now: Timestamp) -> Stored<()> {
+        let Some(told) = self.sessions.told().await? else {
+            return Ok(());
+        };
+        let horizon = Duration::from_micros(self.horizon.load(Ordering::Acquire));
+        let mut place = (told - TOLD_WITHIN, AccountId(i64::MIN));
+        loop {
+            let page = self.accounts.accounts_by_cut_off(place, PAGE).await?;
+            for account in &page {
+                let Some(before) = account.not_before else {
+                    continue;
+                };
+                let cut_off = CutOff {
+                    account: account.id,
+                    before,
+                    again: false,
+                };
+                let ending = End {
+                    reason: account.status.why_sessions_end(),
+                    now,
+                    until: now + horizon,
+                };
+                self.sessions.cut_off(cut_off, ending).await?;
+                place = (before, account.id);
+            }
+            if page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
+                return Ok(());
+            }
+        }
     }
 
     fn carried(&self) -> MutexGuard<'_, Carried> {

@@ -109,6 +109,14 @@ pub trait Accounts: Send + Sync {
     /// Accounts in order of id, after `after`, at most `limit`.
     async fn accounts(&self, after: Option<AccountId>, limit: u32) -> Stored<Vec<Account>>;
 
+    /// Accounts in order of their cut-offs (and of their ids where these are equal), after that
+    /// place, at most `limit`.
+    async fn accounts_by_cut_off(
+        &self,
+        after: (Timestamp, AccountId),
+        limit: u32,
+    ) -> Stored<Vec<Account>>;
+
     /// Puts a stronger hash of the same password in place of `old`; false where it has changed
     /// since.
     async fn replace_password_hash(

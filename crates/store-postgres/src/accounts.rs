@@ -141,6 +141,19 @@ impl Accounts for PostgresStore {
         Ok(all("accounts", &rows, account)?)
     }
 
+    async fn accounts_by_cut_off(
+        &self,
+        (cut_off, id): (Timestamp, AccountId),
+        limit: u32,
+    ) -> Stored<Vec<Account>> {
+        let sql = select_account!(
+            "WHERE not_before >= $1 AND (not_before > $1 OR id > $2) ORDER BY not_before, id LIMIT $3"
+        );
+        let (cut_off, limit) = (cut_off.unix_micros(), i64::from(limit));
+        let rows = self.inner.db.query(sql, &[&cut_off, &id.0, &limit]).await?;
+        Ok(all("accounts", &rows, account)?)
+    }
+
     async fn replace_password_hash(
         &self,
         id: AccountId,

@@ -23,7 +23,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "initial",
@@ -36,10 +36,16 @@ const MIGRATIONS: [Migration; 2] = [
         oldest: 1,
         sql: include_str!("../migrations/0002_nodes.sql"),
     },
+    Migration {
+        version: 3,
+        name: "cut-offs",
+        oldest: 1,
+        sql: include_str!("../migrations/0003_cut_offs.sql"),
+    },
 ];
 
 /// The schema this version works with.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]

@@ -212,6 +212,27 @@ impl SessionsApart for RedisStore {
         self.name_of_log().await.map(Some)
     }
 
+    async fn told(&self) -> Stored<Option<Timestamp>> {
+        let mut command = redis::cmd("HGET");
+        command.arg(self.key(b"log:known", b"")).arg("told");
+        match self.link().ask(&command).await? {
+            Value::Nil => Ok(None),
+            value => {
+                let micros = answer::number(answer::bytes(value)?)?;
+                Ok(Some(Timestamp::from_unix_micros(micros)))
+            }
+        }
+    }
+
+    async fn set_told(&self, until: Timestamp) -> Stored<()> {
+        let mut command = redis::cmd("HSET");
+        command
+            .arg(self.key(b"log:known", b""))
+            .arg("told")
+            .arg(until.unix_micros().max(0));
+        self.link().ask(&command).await.map(drop)
+    }
+
     async fn forget(&self, account: AccountId) -> Stored<u64> {
         let (listed, days) = (self.account_key(account), self.key(b"days", b""));
         let (sessions, day) = (self.key(b"s:{", b""), self.key(b"d:", b""));

@@ -112,6 +112,21 @@ impl Accounts for SqliteStore {
         .await
     }
 
+    async fn accounts_by_cut_off(
+        &self,
+        (cut_off, id): (Timestamp, AccountId),
+        limit: u32,
+    ) -> Stored<Vec<Account>> {
+        self.read(move |connection| {
+            let sql = select_account!(
+                "WHERE not_before >= ?1 AND (not_before > ?1 OR id > ?2) ORDER BY not_before, id LIMIT ?3"
+            );
+            let place = params![cut_off.unix_micros(), id.0, limit];
+            many(connection, "accounts", sql, place, account)
+        })
+        .await
+    }
+
     async fn replace_password_hash(
         &self,
         id: AccountId,

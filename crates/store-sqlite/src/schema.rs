@@ -18,7 +18,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         version: 1,
         name: "initial",
@@ -39,10 +39,15 @@ const MIGRATIONS: [Migration; 4] = [
         name: "horizon",
         sql: include_str!("../migrations/0004_horizon.sql"),
     },
+    Migration {
+        version: 5,
+        name: "cut-offs",
+        sql: include_str!("../migrations/0005_cut_offs.sql"),
+    },
 ];
 
 /// The schema this version works with.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]

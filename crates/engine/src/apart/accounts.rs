@@ -36,6 +36,14 @@ impl Accounts for Apart {
         self.accounts.taken(identifier, nickname).await
     }
 
+    async fn accounts_by_cut_off(
+        &self,
+        after: (Timestamp, AccountId),
+        limit: u32,
+    ) -> Stored<Vec<Account>> {
+        self.accounts.accounts_by_cut_off(after, limit).await
+    }
+
     async fn replace_unverified(
         &self,
         id: AccountId,

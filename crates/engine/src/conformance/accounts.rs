@@ -5,7 +5,7 @@ use crate::{
     account::Status,
     audit::AuditKind,
     ids::AccountId,
-    ports::{AuditSubject, NewAccount, Registered, Retention},
+    ports::{AuditSubject, NewAccount, Registered, Retention, RevokeTarget},
 };
 
 /// A sign-up is one fact: account, code, message and trail.
@@ -283,6 +283,33 @@ pub async fn accounts_are_listed_in_order(store: AnyStore) {
     assert_eq!(ids(None, 2).await, all[..2]);
     assert_eq!(ids(Some(all[1]), 2).await, all[2..4]);
     assert_eq!(ids(Some(all[4]), 2).await, []);
+}
+
+/// By time, then by id; those that were never cut off are not there.
+pub async fn accounts_are_listed_by_their_cut_offs(store: AnyStore) {
+    let mut all = Vec::new();
+    for n in 0..5 {
+        all.push(active(&store, &format!("a{n}@example.com")).await);
+    }
+    // The first is never cut off; two are at the same moment.
+    for (id, minutes) in [(all[1], 3), (all[2], 1), (all[3], 2), (all[4], 1)] {
+        let at = now() + MINUTE * minutes;
+        let revoke = revoke(RevokeTarget::Account(id), at);
+        store.revoke(revoke).await.unwrap();
+    }
+    let listed = async |minutes, id, limit| {
+        let place = (now() + MINUTE * minutes, id);
+        let page = store.accounts_by_cut_off(place, limit).await.unwrap();
+        page.into_iter()
+            .map(|account| account.id)
+            .collect::<Vec<_>>()
+    };
+    let first = AccountId(i64::MIN);
+    assert_eq!(listed(0, first, 9).await, [all[2], all[4], all[3], all[1]]);
+    assert_eq!(listed(0, first, 2).await, [all[2], all[4]]);
+    assert_eq!(listed(1, first, 2).await, [all[2], all[4]]);
+    assert_eq!(listed(1, all[2], 2).await, [all[4], all[3]]);
+    assert_eq!(listed(3, all[1], 2).await, []);
 }
 
 /// A token of an account that is gone must never become another's.

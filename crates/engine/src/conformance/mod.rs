@@ -118,6 +118,7 @@ macro_rules! conformance_tests {
                 a_replacement_takes_nobodys_nickname
                 s66_a_hash_is_replaced_only_while_it_is_the_same
                 accounts_are_listed_in_order
+                accounts_are_listed_by_their_cut_offs
                 a_deleted_accounts_number_is_not_given_again
             }
             codes {

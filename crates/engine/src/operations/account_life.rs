@@ -13,7 +13,6 @@ use crate::{
     ids::AccountId,
     operations::{By, Trouble},
     ports::{RoleChange, StatusChange, StoreError},
-    session::RevokeReason,
     time::Timestamp,
 };
 
@@ -215,7 +214,7 @@ impl Engine {
                 expected: Some(account.status),
                 status,
                 words: reason.map(Into::into),
-                reason: why_sessions_end(status),
+                reason: status.why_sessions_end(),
                 now,
                 horizon: self.horizon(),
                 origin: by.origin(),
@@ -284,14 +283,6 @@ fn withdrawn(
         since,
         erase_at: Some(now + grace),
     }))
-}
-
-const fn why_sessions_end(status: Status) -> RevokeReason {
-    match status {
-        Status::Suspended { .. } => RevokeReason::Suspended,
-        Status::Withdrawn { .. } => RevokeReason::Withdrawn,
-        Status::Unverified | Status::Active { .. } => RevokeReason::Operator,
-    }
 }
 
 fn is_reason(text: &str) -> bool {

@@ -9,8 +9,8 @@ use daemun_engine::{
     client::ClientPrint,
     ids::{AccountId, SessionId},
     ports::{
-        Accounts, NewAccount, Opened, Origin, Registered, Revoke, RevokeTarget, Sessions, Store,
-        Upkeep,
+        Accounts, NewAccount, Opened, Origin, Registered, Retention, Revoke, RevokeTarget,
+        Sessions, StatusChange, Store, Upkeep,
     },
     revocation::RevokedThing,
     session::{Burst, RevokeReason, Session, Subject},
@@ -83,6 +83,68 @@ async fn s33_f05_an_older_copy_of_the_sessions_revives_nobody() {
     assert_eq!(store.revocations_after(0, at).await.unwrap(), page, "once");
 }
 
+/// The same of a copy so old that the accounts' log tells no more of what was decided since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s33_f05_a_copy_of_the_sessions_from_long_ago_revives_nobody_who_was_shut_out() {
+    let Some(mut redis) = Redis::start() else {
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("accounts.db");
+    let open = || SqliteStore::open(&path, daemun_store_sqlite::Options::default()).unwrap();
+    let store = apart(open(), &redis).await;
+    store.horizon(HORIZON).await.unwrap();
+    store.revocations_after(0, now()).await.unwrap();
+    let mut sessions = Vec::new();
+    for nth in 1..=3 {
+        let account = registered_as(&store, &format!("someone{nth}@example.com")).await;
+        let mut session = session_of(account);
+        session.id = SessionId::new(now(), [nth; 10]);
+        store.open_session(session.clone().into()).await.unwrap();
+        sessions.push((account, session.id));
+    }
+    let [left, suspended, untouched] = sessions[..] else {
+        panic!("three")
+    };
+    assert_eq!(redis.ask(&["SAVE"]), "OK");
+
+    let since = now() + Duration::from_secs(3_600);
+    store.revoke(everywhere(left.0, since)).await.unwrap();
+    let change = StatusChange {
+        account: suspended.0,
+        expected: None,
+        status: Status::Suspended { since, until: None },
+        words: None,
+        reason: RevokeReason::Suspended,
+        now: since,
+        horizon: HORIZON,
+        origin: origin(),
+    };
+    store.set_status(change).await.unwrap();
+    let at = since + HORIZON * 2;
+    while store.purge(at, &Retention::default()).await.unwrap() > 0 {}
+    drop(store);
+    redis.kill();
+    redis.start_again();
+
+    let options = daemun_store_redis::Options::default();
+    let copy = RedisStore::open(&redis.url(), options).await.unwrap();
+    let store = Apart::new(Arc::new(open()), Arc::new(copy));
+    store.horizon(HORIZON).await.unwrap();
+    for (_, id) in &sessions {
+        let revived = store.session(*id).await.unwrap().unwrap();
+        assert!(revived.is_live(at), "the copy is from before");
+    }
+    store.revocations_after(0, at).await.unwrap();
+    let ended = async |id| {
+        let session = store.session(id).await.unwrap().unwrap();
+        session.revoked.map(|revoked| revoked.reason)
+    };
+    assert_eq!(ended(left.1).await, Some(RevokeReason::Operator));
+    assert_eq!(ended(suspended.1).await, Some(RevokeReason::Suspended));
+    assert_eq!(ended(untouched.1).await, None, "who did nothing stays in");
+}
+
 const HORIZON: Duration = Duration::from_secs(600);
 
 fn now() -> Timestamp {
@@ -107,8 +169,12 @@ fn everywhere(account: AccountId, at: Timestamp) -> Revoke {
 }
 
 async fn registered(store: &Apart) -> AccountId {
+    registered_as(store, "someone@example.com").await
+}
+
+async fn registered_as(store: &Apart, address: &str) -> AccountId {
     let new = NewAccount {
-        identifier: Identifier::Email(Email::parse("someone@example.com").unwrap()),
+        identifier: Identifier::Email(Email::parse(address).unwrap()),
         nickname: None,
         profile: [].into(),
         password: PasswordHash::from_stored("$argon2id$first"),
