@@ -243,12 +243,12 @@ impl Engine {
     /// A listener says up to where it has taken the log in. One that does not listen here may listen
     /// to another node; who speaks of another epoch is not heard.
     pub fn confirm(&self, service: &ServiceCaller, name: &str, place: &str) {
-        let name = shown_name(name);
-        if !self.telling.is_of_this_log(place) {
+        let Some(place) = self.telling.place_in_this_log(place) else {
             return;
-        }
-        if !self.telling.confirm(&service.id, &name, place) {
-            self.elsewhere.hear(&service.id, &name, place);
+        };
+        let name = shown_name(name);
+        if !self.telling.confirm(&service.id, &name, &place) {
+            self.elsewhere.hear(&service.id, &name, &place);
         }
     }
 
@@ -326,11 +326,11 @@ impl Telling {
             .send_replace(entries.last().map_or(0, |last| last.seq));
     }
 
-    /// Whether a place is one in this log; this node may not have read as far.
-    fn is_of_this_log(&self, place: &str) -> bool {
-        place
-            .rsplit_once('.')
-            .is_some_and(|(epoch, seq)| self.is_of(epoch) && seq.parse::<u64>().is_ok())
+    /// A place as it is written here, where it is one in this log; this node may not have read as far.
+    fn place_in_this_log(&self, place: &str) -> Option<String> {
+        let (epoch, seq) = place.rsplit_once('.')?;
+        let seq: u64 = seq.parse().ok()?;
+        self.is_of(epoch).then(|| format!("{epoch}.{seq}"))
     }
 
     /// Remembers how far a listener is; whether there is one of that key and name here.
