@@ -11,7 +11,7 @@ pub enum Replication {
     Asynchronous,
 }
 
-const REPLICA: &[&str] = &[
+const OPTIONS: [&str; 6] = [
     "-c",
     "fsync=off",
     "-c",
@@ -19,16 +19,7 @@ const REPLICA: &[&str] = &[
     "-c",
     "max_wal_senders=4",
 ];
-const SYNCHRONOUS: &[&str] = &[
-    "-c",
-    "fsync=off",
-    "-c",
-    "wal_level=replica",
-    "-c",
-    "max_wal_senders=4",
-    "-c",
-    "synchronous_standby_names=*",
-];
+const WAITS: [&str; 2] = ["-c", "synchronous_standby_names=*"];
 
 /// A primary and its standby.
 pub struct Replicated {
@@ -42,11 +33,12 @@ impl Replicated {
     /// Both, once the one follows the other; `None`, loudly, where PostgreSQL is not installed.
     #[must_use]
     pub fn start(replication: Replication) -> Option<Self> {
-        let primary = Postgres::start_in_memory(match replication {
-            Replication::Synchronous => SYNCHRONOUS,
-            Replication::Asynchronous => REPLICA,
-        })?;
-        let standby = primary.copied(REPLICA);
+        let waits: &[&str] = match replication {
+            Replication::Synchronous => &WAITS,
+            Replication::Asynchronous => &[],
+        };
+        let primary = Postgres::start_in_memory(&[&OPTIONS, waits].concat())?;
+        let standby = primary.copied(&OPTIONS);
         let pair = Self { primary, standby };
         until("the standby does not follow", || pair.followers() == "1");
         Some(pair)

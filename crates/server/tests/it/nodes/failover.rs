@@ -2,10 +2,10 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use daemun_test_servers::{Replicated, Replication};
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{
     cluster::{Cluster, EMAIL, Sessions, log_in, log_out, me, refresh, until},
-    faults::chain,
+    faults::{chains, last_of},
     stream::key,
 };
 use crate::{harness::Daemun, stream::Verifier};
@@ -47,22 +47,12 @@ async fn nothing_is_lost(sessions: Sessions) {
     let ended = log_in(&nodes[0], EMAIL).await;
     log_out(&nodes[0], &ended).await.expect(204);
     let stop = Arc::new(AtomicBool::new(false));
-    let mut chains = Vec::new();
-    for n in 0..16 {
-        let token = log_in(&nodes[0], EMAIL).await["refresh_token"].clone();
-        let last = Arc::new(Mutex::new(token.clone()));
-        let work = chain(nodes[n % 2].clone(), token, stop.clone(), last.clone());
-        chains.push((tokio::spawn(work), last));
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let chains = chains(&nodes, &stop).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     cluster.postgres.primary.kill();
     // Where sessions are elsewhere, refreshes do not notice.
     stop.store(sessions == Sessions::InRedis, Ordering::Release);
-    let mut tokens = Vec::new();
-    for (work, last) in chains {
-        work.await.unwrap();
-        tokens.push(last.lock().unwrap().clone());
-    }
+    let tokens = last_of(chains).await;
     cluster.postgres.promote();
     let promoted = Instant::now();
     until_ready(&nodes).await;

@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::cluster::{
     Cluster, EMAIL, PASSWORD, Sessions, log_in, log_out, long_or, me, refresh, until,
@@ -24,7 +25,7 @@ super::with_each_store! {
 }
 
 /// A chain of refreshes at one node until it is gone; the last token that was given.
-pub async fn chain(
+async fn chain(
     node: Arc<Daemun>,
     mut token: Value,
     stop: Arc<AtomicBool>,
@@ -49,6 +50,31 @@ pub async fn chain(
     }
 }
 
+/// A task that refreshes until told to stop or refused, and the last token that was given to it.
+pub type Chain = (JoinHandle<()>, Arc<Mutex<Value>>);
+
+/// Sixteen sessions that are refreshed one after another, at these nodes in turn.
+pub async fn chains(nodes: &[Arc<Daemun>], stop: &Arc<AtomicBool>) -> Vec<Chain> {
+    let mut chains = Vec::new();
+    for node in nodes.iter().cycle().take(16) {
+        let token = log_in(&nodes[0], EMAIL).await["refresh_token"].clone();
+        let last = Arc::new(Mutex::new(token.clone()));
+        let work = chain(node.clone(), token, stop.clone(), last.clone());
+        chains.push((tokio::spawn(work), last));
+    }
+    chains
+}
+
+/// The last tokens, once all have stopped.
+pub async fn last_of(chains: Vec<Chain>) -> Vec<Value> {
+    let mut tokens = Vec::new();
+    for (work, last) in chains {
+        work.await.unwrap();
+        tokens.push(last.lock().unwrap().clone());
+    }
+    tokens
+}
+
 /// SIGKILL under load: what was read whole by a client is good at every other node, and what was
 /// revoked stays so.
 async fn f03_what_a_killed_node_acknowledged_holds_at_the_others(cluster: Cluster) {
@@ -56,20 +82,12 @@ async fn f03_what_a_killed_node_acknowledged_holds_at_the_others(cluster: Cluste
     for _ in 0..long_or(20, 3) {
         let victim = Arc::new(cluster.add_node_apart().await);
         let stop = Arc::new(AtomicBool::new(false));
-        let mut chains = Vec::new();
-        for _ in 0..16 {
-            let token = log_in(&victim, EMAIL).await["refresh_token"].clone();
-            let last = Arc::new(Mutex::new(token.clone()));
-            let work = chain(victim.clone(), token, stop.clone(), last.clone());
-            chains.push((tokio::spawn(work), last));
-        }
+        let chains = chains(std::slice::from_ref(&victim), &stop).await;
         let ended = log_in(&victim, EMAIL).await;
         tokio::time::sleep(Duration::from_millis(150)).await;
         log_out(&victim, &ended).await.expect(204);
         victim.signal("KILL");
-        for (work, last) in chains {
-            work.await.unwrap();
-            let token = last.lock().unwrap().clone();
+        for token in last_of(chains).await {
             for node in &cluster.nodes[..2] {
                 refresh(node, &token).await.expect(200);
             }
@@ -88,24 +106,14 @@ async fn f07_postgres_dies_mid_refresh_and_comes_back(mut cluster: Cluster) {
     let nodes: Vec<Arc<Daemun>> = cluster.nodes.drain(..).map(Arc::new).collect();
     let ended = log_in(&nodes[0], EMAIL).await;
     log_out(&nodes[0], &ended).await.expect(204);
-    let mut chains = Vec::new();
-    for n in 0..16 {
-        let token = log_in(&nodes[0], EMAIL).await["refresh_token"].clone();
-        let last = Arc::new(Mutex::new(token.clone()));
-        let work = chain(nodes[n % 2].clone(), token, stop.clone(), last.clone());
-        chains.push((tokio::spawn(work), last));
-    }
+    let chains = chains(&nodes, &stop).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     cluster.postgres.kill();
     let in_postgres = cluster.redis.is_none();
     if !in_postgres {
         stop.store(true, Ordering::Release);
     }
-    let mut tokens = Vec::new();
-    for (work, last) in chains {
-        work.await.unwrap();
-        tokens.push(last.lock().unwrap().clone());
-    }
+    let tokens = last_of(chains).await;
     for node in &nodes {
         let login = json!({ "email": EMAIL, "password": PASSWORD });
         let refused = node.post("/v1/session", login).await.expect(503);
