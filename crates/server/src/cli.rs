@@ -204,7 +204,8 @@ pub(crate) struct Place {
     /// The data of a development server [default: ./.daemun]
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     pub(crate) data: Option<PathBuf>,
-    /// The configuration of a production server
+    /// The configuration of a production server [default: DAEMUN_CONFIG, or DAEMUN_… variables
+    /// alone where DAEMUN_PUBLIC_URL is one of them]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Answer in JSON, errors too

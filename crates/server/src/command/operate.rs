@@ -28,14 +28,14 @@ use crate::{
 
 /// Opens the data a command is about.
 pub(super) async fn open(place: &Place) -> Outcome<Core> {
-    let (data, mut installation) = match &place.config {
-        Some(file) => {
-            let installation = config::installation(file, config::environment())?;
+    let (data, mut installation) = match Whose::of(place) {
+        Whose::Production(file) => {
+            let installation = config::installation(file.as_deref(), config::environment())?;
             let data = DataDir::existing(&installation.data, &installation.stores)?;
             (data, installation)
         }
-        None => {
-            let data = DataDir::existing(&data_dir(place), &development::stores()?)?;
+        Whose::Development(path) => {
+            let data = DataDir::existing(&path, &development::stores()?)?;
             let contracts = development::contracts(&[])?;
             let installation = development::installation(
                 &data,
@@ -53,9 +53,10 @@ pub(super) async fn open(place: &Place) -> Outcome<Core> {
 /// As [`open`], but makes a development installation where there is nothing yet, so that accounts
 /// can be made before a server first runs.
 pub(super) async fn open_or_make(place: &Place) -> Outcome<Core> {
-    let path = data_dir(place);
-    let is_new = !path.join("daemun.db").exists();
-    if place.config.is_none() && development::stores()?.is_embedded() && is_new {
+    if let Whose::Development(path) = Whose::of(place)
+        && development::stores()?.is_embedded()
+        && !path.join("daemun.db").exists()
+    {
         let data = DataDir::create(&path)?;
         let contracts = development::contracts(&[])?;
         let legacy = LegacySecrets::shared(any_secret()?);
@@ -74,6 +75,11 @@ pub(super) async fn open_or_make(place: &Place) -> Outcome<Core> {
 pub(super) async fn nodes(core: &Core) -> Outcome<Option<Vec<NodeSeen>>> {
     let nodes = core.engine.nodes().await;
     nodes.map_err(|error| Trouble::Store(error).into())
+}
+
+/// Whether it is said which installation a command is about.
+pub(super) fn is_named(place: &Place) -> bool {
+    place.data.is_some() || matches!(Whose::of(place), Whose::Production(_))
 }
 
 /// Has the server that runs on this data know of what was committed.
@@ -158,11 +164,32 @@ impl From<Trouble> for Failure {
     }
 }
 
-fn data_dir(place: &Place) -> PathBuf {
-    let given = place.data.clone();
-    given
-        .or_else(|| std::env::var_os("DAEMUN_DATA").map(PathBuf::from))
-        .unwrap_or_else(|| "./.daemun".into())
+/// Which installation a command is about.
+enum Whose {
+    /// One in production, by its file and the environment, or by the environment alone.
+    Production(Option<PathBuf>),
+    /// A development server's, with its data there.
+    Development(PathBuf),
+}
+
+impl Whose {
+    /// What is said comes before what is around. Without its public URL no server starts in
+    /// production, and none in development looks at it: where the environment has one, it describes
+    /// an installation.
+    fn of(place: &Place) -> Self {
+        let variable = |name| std::env::var_os(name).map(PathBuf::from);
+        match (&place.config, &place.data) {
+            (Some(file), _) => Self::Production(Some(file.clone())),
+            (None, Some(data)) => Self::Development(data.clone()),
+            (None, None) => match variable("DAEMUN_CONFIG") {
+                Some(file) => Self::Production(Some(file)),
+                None if variable("DAEMUN_PUBLIC_URL").is_some() => Self::Production(None),
+                None => {
+                    Self::Development(variable("DAEMUN_DATA").unwrap_or_else(|| "./.daemun".into()))
+                }
+            },
+        }
+    }
 }
 
 /// A secret that is used for nothing: commands make no tokens, but contracts want one to start.

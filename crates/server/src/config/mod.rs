@@ -132,10 +132,10 @@ pub(crate) fn examine(
 /// The installation a configuration speaks of, for a command that works on its data: nothing that
 /// concerns only a server is looked at.
 pub(crate) fn installation(
-    file: &Path,
+    file: Option<&Path>,
     environment: Vec<(String, Zeroizing<String>)>,
 ) -> Outcome<Installation> {
-    let reader = open(Some(file), environment)?;
+    let reader = open(file, environment)?;
     let installation = reader.installation(reader.contracts(&[]));
     let (problems, _) = reader.finish();
     let problems = problems.about(&[
@@ -160,7 +160,10 @@ pub(crate) fn installation(
                 problems.list(false)
             ),
         )
-        .mend(format!("daemun doctor --config {}", file.display()))),
+        .mend(match file {
+            Some(file) => format!("daemun doctor --config {}", file.display()),
+            None => "daemun doctor".into(),
+        })),
     }
 }
 

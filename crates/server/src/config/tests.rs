@@ -206,11 +206,11 @@ fn a_command_needs_only_what_concerns_the_data() {
         "data = 'data'\n[secrets]\nmaster_file = 'master.key'\n",
     )
     .unwrap();
-    let installation = installation(&file, Vec::new()).unwrap();
+    let installation = installation(Some(&file), Vec::new()).unwrap();
     assert_eq!(&*installation.contracts[0].name, "native");
 
     fs::write(&file, "data = 'data'\n").unwrap();
-    let failure = super::installation(&file, Vec::new()).err().unwrap();
+    let failure = super::installation(Some(&file), Vec::new()).err().unwrap();
     assert!(format!("{failure:?}").contains("there is no master key"));
 }
 

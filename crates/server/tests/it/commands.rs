@@ -167,3 +167,27 @@ async fn a_directory_of_production_wants_its_configuration() {
     );
     drop(start);
 }
+
+#[tokio::test]
+async fn a_command_goes_by_what_is_said_before_what_is_around() {
+    let daemun = Daemun::start().await;
+    daemun
+        .run_with(&create("mina@example.com", &[]), PASSWORD)
+        .expect(0);
+    let nowhere = daemun.folder().join("nowhere.toml");
+    let file = nowhere.to_str().unwrap();
+    let data = daemun.data().to_str().unwrap();
+    let named = [("DAEMUN_CONFIG", file)];
+    let described = [("DAEMUN_PUBLIC_URL", "https://login.example.com")];
+    let list = ["account", "list"];
+    for around in [named, described] {
+        let said = run(&[&list[..], &["--data", data]].concat(), &around, "");
+        assert!(said.expect(0).stdout.contains("mina@example.com"));
+    }
+    let ran = run(&list, &named, "").expect(1);
+    assert!(ran.stderr.contains(file), "{ran:?}");
+    let ran = run(&list, &described, "").expect(1);
+    assert!(ran.stderr.contains("there is no master key"), "{ran:?}");
+    let ran = run(&list, &[("DAEMUN_DATA", data)], "").expect(0);
+    assert!(ran.stdout.contains("mina@example.com"), "{ran:?}");
+}

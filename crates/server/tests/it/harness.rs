@@ -77,6 +77,11 @@ impl Daemun {
         format!("{}{path}", self.url)
     }
 
+    /// Has all further requests go through what listens there.
+    pub fn through(&mut self, port: u16) {
+        self.url = format!("http://127.0.0.1:{port}");
+    }
+
     pub fn data(&self) -> &Path {
         &self.data
     }
@@ -236,6 +241,15 @@ impl Start {
             folder,
             arguments: arguments.into(),
             environment: vec![listen],
+        }
+    }
+
+    /// Production by the environment alone. `DAEMUN_DATA` must be `data` in the folder.
+    pub fn by_environment(folder: Arc<TempDir>) -> Self {
+        Self {
+            folder,
+            arguments: vec!["serve".into()],
+            environment: Vec::new(),
         }
     }
 

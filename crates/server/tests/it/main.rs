@@ -20,6 +20,7 @@ mod interop;
 mod introspection;
 mod life;
 mod migrate;
+mod nginx;
 mod nodes;
 mod python;
 mod resource_server;

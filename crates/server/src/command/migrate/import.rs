@@ -133,9 +133,8 @@ async fn core(command: &Import) -> Outcome<Option<Core>> {
     if command.apply {
         return operate::open_or_make(&command.place).await.map(Some);
     }
-    let is_default = command.place.data.is_none() && command.place.config.is_none();
     match operate::open(&command.place).await {
-        Err(_) if is_default => {
+        Err(_) if !operate::is_named(&command.place) => {
             remark(
                 "no data is named (--data, --config): not compared with accounts that are here \
                  already",

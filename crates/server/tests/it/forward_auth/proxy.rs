@@ -1,37 +1,33 @@
-//! A real nginx with the documented configuration, and the back end behind it: it answers every
-//! request with the head it received.
+//! The documented configuration of nginx, and the back end behind it: it answers every request with
+//! the head it received.
 
 use std::{
-    fs,
-    net::TcpListener as Reserved,
-    path::Path,
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
 use super::documented;
-use crate::harness::{Answer, Daemun};
+use crate::{
+    harness::{Answer, Daemun},
+    nginx::Nginx,
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// nginx before a back end; both are gone when this is dropped.
 pub struct Proxy {
-    nginx: Child,
-    port: u16,
+    nginx: Nginx,
     client: Client,
     reached: Arc<AtomicUsize>,
-    folder: TempDir,
 }
 
 impl Proxy {
@@ -47,11 +43,9 @@ impl Proxy {
         change: impl FnOnce(String) -> String,
     ) -> Self {
         let (back_end, reached) = back_end().await;
-        let port = free_port();
         let site = documented("nginx").swap_remove(0);
         let mut site = change(site);
         for (line, other) in [
-            ("listen 80;", format!("listen 127.0.0.1:{port};")),
             ("127.0.0.1:8080", daemun.url("").replace("http://", "")),
             ("127.0.0.1:3000", format!("127.0.0.1:{back_end}")),
             ("forward-auth/native", format!("forward-auth/{contract}")),
@@ -59,43 +53,22 @@ impl Proxy {
             assert!(site.contains(line), "the documentation has no {line}");
             site = site.replace(line, &other);
         }
-        let folder = TempDir::new().expect("a folder");
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|name| format!("{name}_temp_path tmp_{name};"))
-            .concat();
-        let config = format!(
-            "daemon off; master_process off; pid pid; error_log error.log notice;\n\
-             events {{}}\nhttp {{ access_log off; {temporary}\n{site}}}\n"
-        );
-        fs::write(folder.path().join("nginx.conf"), config).expect("a file");
-        let nginx = Command::new(program())
-            .arg("-p")
-            .arg(folder.path())
-            .args(["-c", "nginx.conf", "-e", "error.log"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nginx; Debian: apt-get install nginx-light");
         let client = Client::builder().redirect(Policy::none()).timeout(PATIENCE);
-        let mut proxy = Self {
-            nginx,
-            port,
+        Self {
+            nginx: Nginx::start(&site).await,
             client: client.build().expect("a client"),
             reached,
-            folder,
-        };
-        proxy.await_ready().await;
-        proxy
+        }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let url = format!("http://127.0.0.1:{}{path}", self.nginx.port());
         self.client.request(method, url)
     }
 
     /// Sends bytes as they are; the status and the body of what comes back.
     pub async fn raw(&self, request: &str) -> (u16, String) {
-        let mut socket = TcpStream::connect(("127.0.0.1", self.port))
+        let mut socket = TcpStream::connect(("127.0.0.1", self.nginx.port()))
             .await
             .expect("a connection");
         socket.write_all(request.as_bytes()).await.expect("sent");
@@ -110,30 +83,6 @@ impl Proxy {
     /// How many requests the back end got.
     pub fn reached(&self) -> usize {
         self.reached.load(Ordering::SeqCst)
-    }
-
-    async fn await_ready(&mut self) {
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-            let ended = self.nginx.try_wait().expect("a child");
-            let log = fs::read_to_string(self.folder.path().join("error.log"));
-            assert!(
-                ended.is_none() && begun.elapsed() < PATIENCE,
-                "nginx does not start: {log:?}"
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.nginx.kill();
-        let _ = self.nginx.wait();
-        if std::thread::panicking() {
-            let log = fs::read_to_string(self.folder.path().join("error.log"));
-            eprintln!("--- what nginx logged:\n{}---", log.unwrap_or_default());
-        }
     }
 }
 
@@ -204,19 +153,4 @@ async fn tell_what_arrived(mut socket: TcpStream, reached: Arc<AtomicUsize>) {
     // What is left of the body is read, so that closing does not cut the answer off.
     let _ = socket.shutdown().await;
     let _ = tokio::io::copy(&mut socket, &mut tokio::io::sink()).await;
-}
-
-/// Debian has it among the system's programs, which are not on everybody's path.
-fn program() -> &'static str {
-    let known = "/usr/sbin/nginx";
-    if Path::new(known).is_file() {
-        known
-    } else {
-        "nginx"
-    }
-}
-
-fn free_port() -> u16 {
-    let reserved = Reserved::bind("127.0.0.1:0").expect("a port");
-    reserved.local_addr().expect("an address").port()
 }

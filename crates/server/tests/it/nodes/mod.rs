@@ -4,6 +4,7 @@
 //! Every test runs twice, with sessions in PostgreSQL and in Redis.
 
 mod cluster;
+mod compose;
 mod encrypted;
 mod failover;
 mod faults;

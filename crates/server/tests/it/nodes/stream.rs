@@ -14,17 +14,19 @@ super::with_each_store! {
     3 who_listens_and_who_lags_is_known_at_any_node
 }
 
+/// Makes a key whose owner may listen.
+pub const CREATE_KEY: [&str; 7] = [
+    "service-key",
+    "create",
+    "--name",
+    "campus",
+    "--scope",
+    "revocations",
+    "--json",
+];
+
 pub fn key<P>(cluster: &Cluster<P>) -> String {
-    let create = [
-        "service-key",
-        "create",
-        "--name",
-        "campus",
-        "--scope",
-        "revocations",
-        "--json",
-    ];
-    let made = cluster.run(0, &create).expect(0).json();
+    let made = cluster.run(0, &CREATE_KEY).expect(0).json();
     made["key"].as_str().unwrap().to_owned()
 }
 
