@@ -10,10 +10,12 @@
 //! A place is `EPOCH.SEQ`. The epoch is the name of the log, where the store can tell one log from
 //! another; then a place is good at every node. Elsewhere it is random and new at every start: what
 //! happened to the data in between (a backup restored, say) is not known, so no place of an earlier
-//! life is trusted. Under another name the log is read anew from its beginning.
+//! life is trusted. Under another name the log is read anew from its beginning, and sessions that this
+//! process knows to have ended and that log does not are ended once more: a standby or a copy that was
+//! behind took the store's place.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     fmt::Write as _,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -27,9 +29,11 @@ use tokio::sync::{Notify, watch};
 
 use crate::{
     engine::Engine,
-    ports::{Entropy, NoEntropy, StoreError},
-    revocation::Revocation,
+    ids::SessionId,
+    ports::{Entropy, NoEntropy, Origin, Revoke, RevokeTarget, StoreError},
+    revocation::{Revocation, RevokedThing},
     service_key::{ServiceCaller, ServiceScope},
+    session::RevokeReason,
     time::Timestamp,
 };
 
@@ -104,6 +108,8 @@ pub(crate) struct Telling {
     followed: Mutex<Option<Instant>>,
     ending: AtomicBool,
     listeners: Mutex<Listeners>,
+    /// Ends of sessions that were in the log before this one, and are not in this one.
+    forgotten: Mutex<BTreeMap<SessionId, RevokeReason>>,
 }
 
 /// The newest entries of one log.
@@ -156,6 +162,9 @@ impl Engine {
                 continue;
             }
             self.telling.was_read();
+            if let Err(error) = self.end_forgotten().await {
+                tracing::warn!(%error, "sessions that the store forgot to have ended are not ended yet; trying again");
+            }
             let _ = tokio::time::timeout(LOOK, self.telling.hint.notified()).await;
         }
     }
@@ -203,6 +212,27 @@ impl Engine {
                 return Ok(());
             }
         }
+    }
+
+    /// Ends once more what the store forgot to have ended.
+    async fn end_forgotten(&self) -> Result<(), StoreError> {
+        while let Some((id, reason)) = self.telling.next_forgotten() {
+            let now = self.clock.now();
+            let revoke = Revoke {
+                target: RevokeTarget::Session(id),
+                reason,
+                now,
+                horizon: self.horizon(),
+                origin: Origin {
+                    contract: "".into(),
+                    network: None,
+                },
+            };
+            let ended = self.sessions.revoke(revoke).await?;
+            self.telling.ended_again(id);
+            self.applied(&ended);
+        }
+        Ok(())
     }
 
     /// Listens from `place` on, which is `EPOCH.SEQ`; from the beginning where it is none.
@@ -296,6 +326,7 @@ impl Telling {
             followed: Mutex::default(),
             ending: AtomicBool::new(false),
             listeners: Mutex::default(),
+            forgotten: Mutex::default(),
         })
     }
 
@@ -319,7 +350,15 @@ impl Telling {
         let mut recent = self.recent();
         recent.epoch = name.into();
         recent.floor = 0;
-        recent.entries.clear();
+        let known: HashSet<RevokedThing> = entries.iter().map(|entry| entry.thing).collect();
+        let before = std::mem::take(&mut recent.entries).into_iter();
+        let forgotten = before.filter(|entry| entry.until > now && !known.contains(&entry.thing));
+        // What became of an account is the accounts' to say.
+        self.forgotten()
+            .extend(forgotten.filter_map(|entry| match entry.thing {
+                RevokedThing::Session(id) => Some((id, entry.reason)),
+                RevokedThing::AccountBefore(..) | RevokedThing::EverythingBefore(_) => None,
+            }));
         recent.take(entries, now);
         // Under the lock: no place of one log may be compared with the head of another.
         self.head
@@ -349,6 +388,23 @@ impl Telling {
             }
         }
         listens
+    }
+
+    /// The next session that is to be ended once more.
+    fn next_forgotten(&self) -> Option<(SessionId, RevokeReason)> {
+        let forgotten = self.forgotten();
+        let next = forgotten.first_key_value();
+        next.map(|(id, reason)| (*id, *reason))
+    }
+
+    fn ended_again(&self, id: SessionId) {
+        self.forgotten().remove(&id);
+    }
+
+    fn forgotten(&self) -> MutexGuard<'_, BTreeMap<SessionId, RevokeReason>> {
+        self.forgotten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn was_read(&self) {

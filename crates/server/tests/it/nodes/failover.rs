@@ -121,8 +121,12 @@ async fn f05_a_standby_that_was_behind_logs_out_only_whom_it_never_heard_of() {
     refresh(&nodes[0], &opened["refresh_token"])
         .await
         .expect(401);
-    // The database forgot that this one ended; nodes that knew it still do.
+    // The database forgot that this one ended; nodes that knew it still do, and tell it.
     for node in &nodes {
         assert_eq!(me(node, &ended).await, 401, "a revocation was forgotten");
+        until("ended once more", async || {
+            refresh(node, &ended["refresh_token"]).await.status == 401
+        })
+        .await;
     }
 }
