@@ -53,6 +53,8 @@ const BREATHER: Duration = Duration::from_millis(100);
 /// For how long guards go by what they know while the log cannot be read. Another node may have
 /// ended sessions meanwhile; after this nobody is let in.
 const STALE: Duration = Duration::from_secs(15);
+/// How many sessions are ended once more between two looks at the log, which must not wait for them.
+const END_AT_ONCE: usize = 50;
 /// The longest name of a listener, in characters.
 const LONGEST_NAME: usize = 64;
 
@@ -162,8 +164,12 @@ impl Engine {
                 continue;
             }
             self.telling.was_read();
-            if let Err(error) = self.end_forgotten().await {
-                tracing::warn!(%error, "sessions that the store forgot to have ended are not ended yet; trying again");
+            match self.end_forgotten().await {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "sessions that the store forgot to have ended are not ended yet; trying again");
+                }
             }
             let _ = tokio::time::timeout(LOOK, self.telling.hint.notified()).await;
         }
@@ -214,9 +220,12 @@ impl Engine {
         }
     }
 
-    /// Ends once more what the store forgot to have ended.
-    async fn end_forgotten(&self) -> Result<(), StoreError> {
-        while let Some((id, reason)) = self.telling.next_forgotten() {
+    /// Ends once more some of what the store forgot to have ended; whether that was all.
+    async fn end_forgotten(&self) -> Result<bool, StoreError> {
+        for _ in 0..END_AT_ONCE {
+            let Some((id, reason)) = self.telling.next_forgotten() else {
+                return Ok(true);
+            };
             let now = self.clock.now();
             let revoke = Revoke {
                 target: RevokeTarget::Session(id),
@@ -228,11 +237,17 @@ impl Engine {
                     network: None,
                 },
             };
-            let ended = self.sessions.revoke(revoke).await?;
+            match self.sessions.revoke(revoke).await {
+                Ok(ended) => self.applied(&ended),
+                // No token of it is good for anything, and others wait.
+                Err(error @ StoreError::Corrupt(_)) => {
+                    tracing::error!(%error, "a session cannot be ended once more");
+                }
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            }
             self.telling.ended_again(id);
-            self.applied(&ended);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Listens from `place` on, which is `EPOCH.SEQ`; from the beginning where it is none.
