@@ -8,8 +8,10 @@
 //! answered; a store that fails there fails the operation.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -229,11 +231,9 @@ impl Apart {
         }
         let mut carried = self.carried();
         if carried.logs != logs {
-            let seq = 0;
             *carried = Carried {
                 logs,
-                seq,
-                told: None,
+                ..Carried::default()
             };
         }
         if let Some(last) = news.last() {

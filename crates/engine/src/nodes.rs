@@ -119,12 +119,17 @@ impl Engine {
             self.telling
                 .confirm(&heard.service, &heard.name, &heard.place);
         }
-        let report = NodeReport {
+        self.nodes.node_says(self.node_report(node)).await
+    }
+
+    /// What this node has to say of itself.
+    #[must_use]
+    pub fn node_report(&self, node: &Node) -> NodeReport {
+        NodeReport {
             node: node.clone(),
             listeners: self.listeners(),
             passed_on: self.elsewhere.all(),
-        };
-        self.nodes.node_says(report).await
+        }
     }
 
     /// Says that this node is no more.

@@ -20,7 +20,7 @@ use std::{
 
 use daemun_engine::{
     Engine,
-    nodes::{Node, NodeReport, NodeSeen},
+    nodes::{Node, NodeSeen},
 };
 use serde_json::Value;
 use tokio::{
@@ -101,13 +101,8 @@ async fn converse(mut stream: UnixStream, engine: &Engine, node: &Node) -> io::R
             format!("{}\n", Value::Array(listeners))
         }
         NODE => {
-            let report = NodeReport {
-                node: node.clone(),
-                listeners: engine.listeners(),
-                passed_on: Vec::new(),
-            };
             let seen = NodeSeen {
-                report,
+                report: engine.node_report(node),
                 silent: Duration::ZERO,
             };
             format!("{}\n", Value::Array(vec![node::node_json(&seen)]))

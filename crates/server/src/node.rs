@@ -1,6 +1,6 @@
 //! This process as one of the nodes of an installation, and how nodes and their listeners are shown.
 
-use std::{fmt::Write as _, net::SocketAddr};
+use std::net::SocketAddr;
 
 use daemun_engine::{
     nodes::{Node, NodeSeen},
@@ -16,17 +16,12 @@ use crate::adapters::SystemEntropy;
 pub(crate) fn this(address: SocketAddr, now: Timestamp) -> Result<Node, NoEntropy> {
     let mut random = [0; 8];
     SystemEntropy.fill(&mut random)?;
-    let id = random.iter().fold(String::new(), |mut id, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(id, "{byte:02x}");
-        id
-    });
     let machine = hostname::get().map_or_else(
         |_| address.ip().to_string(),
         |name| name.to_string_lossy().into_owned(),
     );
     Ok(Node {
-        id: id.into(),
+        id: format!("{:016x}", u64::from_be_bytes(random)).into(),
         name: format!("{machine}:{}", address.port()).into(),
         version: env!("CARGO_PKG_VERSION").into(),
         since: now,

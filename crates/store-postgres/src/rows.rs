@@ -149,5 +149,6 @@ pub(crate) fn micros(span: std::time::Duration) -> i64 {
 
 /// JSON to be kept.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Fault> {
-    serde_json::to_string(value).map_err(|error| Fault::Corrupt(format!("accounts: {error}")))
+    serde_json::to_string(value)
+        .map_err(|error| Fault::Corrupt(format!("a value has no form in JSON: {error}")))
 }
